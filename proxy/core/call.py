@@ -1,0 +1,218 @@
+"""The one noun: a Call goes in, a Reply comes out, and everything between is a Handler around a Handler.
+
+A `Policy` is a Handler that holds the next one. There is no second way to extend the data path.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import ClassVar, Final, Protocol
+
+from proxy.core.outcome import Outcome
+from proxy.core.units import Frozen
+
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""The methods that are served (RFC 9110 section 9, RFC 5789)."""
+
+IDEMPOTENT: Final = METHODS - {"POST", "PATCH"}
+"""The methods that may be repeated (RFC 9110 section 9.2.2)."""
+
+Header = tuple[bytes, bytes]
+Headers = list[Header]
+"""Header fields as they stood on the wire: order, case and duplicates kept."""
+
+
+def field_values(headers: Headers, name: bytes) -> Iterator[bytes]:
+    """Yield the values of a header field; `name` in lower case."""
+    return (value for key, value in headers if key.lower() == name)
+
+
+def field_value(headers: Headers, name: bytes) -> bytes | None:
+    """Return the first value of a header field, None when absent; `name` in lower case."""
+    return next(field_values(headers, name), None)
+
+
+class Body(ABC):
+    """A request body that may be sent more than once.
+
+    whole: the bytes, when all of them are at hand. length: the declared size in bytes, None when the
+    caller sends chunks (then the provider gets chunks too).
+    """
+
+    whole: bytes | None
+    length: int | None
+
+    @abstractmethod
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body from its first byte; what was read before is given again from memory."""
+
+    @abstractmethod
+    def can_replay(self) -> bool:
+        """Say whether `chunks()` can still begin at the first byte."""
+
+
+class WholeBody(Body):
+    """A body that is all in memory, the empty one included."""
+
+    def __init__(self, data: bytes, *, chunked: bool = False) -> None:
+        self.whole: bytes = data
+        self.length = None if chunked else len(data)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the bytes in one piece."""
+        yield self.whole
+
+    def can_replay(self) -> bool:
+        """Say yes: the bytes stay."""
+        return True
+
+
+NO_BODY = WholeBody(b"")
+"""What a request without Content-Length and Transfer-Encoding carries."""
+
+
+class Record:
+    """What happened during one logical call, for log and metrics. Times in seconds.
+
+    attempts: sends, whether or not a byte went out. receive_s: until a small request body was here. queue_s,
+    limiter_s, backoff_s: time spent waiting in bulkhead, rate limiter and retry. dns_s, connect_s, tls_s,
+    first_byte_s, body_s: phases of the last attempt; the first three are 0.0 where a pooled connection was used.
+    upstream_s: all attempts together. answered_at: monotonic instant at which the last reply's head was here.
+    request_bytes, response_bytes: body bytes to and from the provider.
+    """
+
+    __slots__ = (
+        "answered_at", "attempts", "backoff_s", "body_s", "connect_s", "dns_s", "first_byte_s", "limiter_s", "queue_s",
+        "receive_s", "request_bytes", "response_bytes", "started_at", "tls_s", "upstream_s",
+    )  # fmt: skip
+
+    def __init__(self, started_at: float) -> None:
+        self.started_at = self.answered_at = started_at
+        self.attempts = self.request_bytes = self.response_bytes = 0
+        self.receive_s = self.queue_s = self.limiter_s = self.backoff_s = 0.0
+        self.dns_s = self.connect_s = self.tls_s = self.first_byte_s = self.body_s = self.upstream_s = 0.0
+
+    def overhead_s(self, ended_at: float) -> float:
+        """Return the seconds that were tidegate's own: neither the provider's nor spent waiting; never below 0."""
+        waited_s = self.receive_s + self.queue_s + self.limiter_s + self.backoff_s
+        own_s = ended_at - self.started_at - self.upstream_s - waited_s
+        return own_s if own_s > 0.0 else 0.0  # noqa: FURB136  # max() takes twice as long, and every call is here
+
+
+class Call:
+    """One request of the service on its way to a provider.
+
+    provider: its configured name. target: path and query for the provider, byte for byte as received.
+    headers: what the provider shall see, hop-by-hop and steering fields already gone.
+    deadline_at, attempt_until: monotonic instants, infinity while nothing has set them; the caller sets the first
+    with `Tidegate-Timeout`, the deadline policy only ever brings it nearer.
+    connect_s, body_idle_s: seconds, set by the timeout policy. retry, account: what
+    the caller steered with `Tidegate-*` headers. on_continue: tells a caller that waits for it
+    that the provider wants the body (100 Continue), or None.
+    """
+
+    __slots__ = (
+        "account", "attempt_until", "body", "body_idle_s", "connect_s", "deadline_at", "headers",
+        "method", "on_continue", "provider", "record", "request_id", "retry", "target",
+    )  # fmt: skip
+
+    def __init__(  # noqa: PLR0913 - the six parts of a request
+        self, provider: str, method: str, target: bytes, headers: Headers, body: Body, record: Record
+    ) -> None:
+        self.provider = provider
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.body = body
+        self.record = record
+        self.request_id = ""
+        self.deadline_at = self.attempt_until = self.connect_s = self.body_idle_s = float("inf")
+        self.retry = True
+        self.account: str | None = None
+        self.on_continue: Callable[[], None] | None = None
+
+    def outgoing(self, target: bytes, headers: Headers) -> "Call":
+        """Return a copy with another target and other headers: what the credential policy sends on."""
+        copy = Call(self.provider, self.method, target, headers, self.body, self.record)
+        copy.request_id = self.request_id
+        copy.deadline_at = self.deadline_at
+        copy.retry = self.retry
+        copy.account, copy.on_continue = self.account, self.on_continue
+        return copy
+
+
+class Stream(Protocol):
+    """The rest of a reply's body, as it arrives."""
+
+    trailers: Headers
+
+    async def read(self) -> bytes:
+        """Return the next piece, b"" at the end.
+
+        Raises: UpstreamFailed when the body is cut short or stalls, DeadlineExceeded.
+        """
+
+    def on_end(self, callback: Callable[[Exception | None], None]) -> None:
+        """Call back once, when the body has ended (None) or failed or been aborted (the error)."""
+
+    def abort(self) -> None:
+        """Give up the rest and close the connection; harmless when the body has ended."""
+
+
+_NO_TRAILERS: Final[Headers] = []
+_OK: Final = Outcome.OK  # looking a member up in its class is slow, and every reply is made here
+
+
+class Reply:
+    """The provider's answer, or tidegate's own.
+
+    headers: as they stood on the wire, framing fields included. body: the whole body when it arrived
+    whole, else b"" and `stream` holds the rest. trailers: of a body that arrived whole; others are the stream's.
+    pause_s: seconds for which the rate limiter holds calls to the provider back from here on, 0.0 for none.
+    """
+
+    __slots__ = ("body", "headers", "outcome", "pause_s", "reason", "status", "stream", "trailers")
+
+    def __init__(self, status: int, reason: bytes, headers: Headers, body: bytes, stream: Stream | None = None) -> None:
+        self.status = status
+        self.reason = reason
+        self.headers = headers
+        self.body = body
+        self.stream = stream
+        self.trailers: Headers = _NO_TRAILERS
+        self.outcome = _OK
+        self.pause_s = 0.0
+
+    def discard(self) -> None:
+        """Give up the body: a reply that is not passed on must not keep its connection."""
+        if self.stream is not None:
+            self.stream.abort()
+
+
+Handler = Callable[[Call], Awaitable[Reply]]
+"""Takes a call, returns the reply or raises a TidegateError."""
+
+
+class Policy(ABC):
+    """A Handler holding a Handler. `section` is at once YAML section, module name and metric family."""
+
+    section: ClassVar[str]
+    Config: ClassVar[type[Frozen]]
+    inner: Handler
+
+    @abstractmethod
+    def __call__(self, call: Call) -> Awaitable[Reply]:
+        """Pass the call on, or refuse it, or act on its reply.
+
+        One that only acts beforehand is a plain function that returns what `inner` returns: a layer without a
+        coroutine costs half as much.
+        """
+
+    def adopt(self, old: "Policy") -> None:  # noqa: B027 - most policies remember nothing
+        """Go on with what the layer `old` of the same section knew, which a reload replaces by this one."""
+
+    def snapshot(self, now: float) -> dict[str, object]:  # noqa: ARG002 - most policies have nothing that moves
+        """Tell the live state for `/api/providers` and the gauges; plain JSON values, no secrets.
+
+        now: monotonic instant.
+        """
+        return {}

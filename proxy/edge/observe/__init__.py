@@ -1,0 +1,1 @@
+"""What leaves tidegate about itself: log lines and metrics."""

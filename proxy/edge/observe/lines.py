@@ -1,0 +1,173 @@
+"""From an event to the fields of its log line: the allow-list of what a line may hold."""
+
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Final, Literal, get_args
+
+from proxy.core.call import Headers
+from proxy.core.events import (
+    BreakerChanged,
+    CallEnded,
+    ConfigRead,
+    Event,
+    PauseStarted,
+    RetryDenied,
+    RetryScheduled,
+    SecretRead,
+)
+from proxy.core.outcome import Outcome
+from proxy.edge.observe.reasons import outcomes_by_reason
+from proxy.sansio.masking import mask_path
+
+# Looking a member or its value up in the class is slow, and this is done for every call.
+_OK: Final = Outcome.OK
+_OUTCOMES: Final = {outcome: outcome.value for outcome in Outcome}
+
+Level = Literal["debug", "info", "warning", "error"]
+Line = dict[str, object]
+
+SEVERITY: Final[Mapping[str, int]] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+# Whoever puts these on the allow-list has not thought of what they hold.
+_NEVER: Final = frozenset({b"authorization", b"proxy-authorization", b"cookie", b"set-cookie"})
+_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")  # a provider that sends back what it was sent writes no id
+
+
+_WAITS: Final = ("queue", "limiter", "backoff")
+_PHASES: Final = ("dns", "connect", "tls", "body")
+
+
+class Lines:
+    """Decides what the log says about an event.
+
+    headers: names of header fields that may be shown. query: query keys whose values may be shown.
+    """
+
+    def __init__(self, headers: Iterable[str] = (), query: Iterable[str] = ()) -> None:
+        self._shown = frozenset(name.lower().encode() for name in headers) - _NEVER
+        self._query = frozenset(query)
+        self._request_ids: Mapping[str, bytes] = {}
+        self._outcomes = outcomes_by_reason()
+        self._instant = (-1, "")  # the last millisecond and its text; a tuple, because other threads write lines too
+
+    def configure(self, request_ids: Mapping[str, str]) -> None:
+        """Learn for each provider the header that holds its own id of a call; names in lower case."""
+        self._request_ids = {provider: name.encode() for provider, name in request_ids.items()}
+
+    def of(self, event: Event, ts: float, level: Level) -> Line:
+        """Return the fields of the event's line; `ts` in unix seconds."""
+        if isinstance(event, CallEnded):
+            return self._call(event, ts, level)
+        kind = type(event)
+        line: Line = {"ts": self.timestamp(ts), "level": level, "event": _NAMES[kind]}
+        for name in _FIELDS[kind]:
+            value = getattr(event, name)
+            line[name] = round(value, 3) if isinstance(value, float) else value
+        return line
+
+    def timestamp(self, ts: float) -> str:
+        """Write unix seconds as RFC 3339 in UTC with milliseconds."""
+        instant = int(ts * 1000)
+        known, text = self._instant
+        if instant != known:
+            second, millis = divmod(instant, 1000)
+            text = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(second))}.{millis:03}Z"
+            self._instant = (instant, text)
+        return text
+
+    def _call(self, event: CallEnded, ts: float, level: Level) -> Line:
+        call, reply = event.call, event.reply
+        record = call.record
+        if reply is None or (event.reason and reply.outcome is _OK):  # no verdict: the error's own counts
+            outcome = self._outcomes.get(event.reason, "ignored")
+        else:
+            outcome = _OUTCOMES[reply.outcome]
+        line: Line = {
+            "ts": self.timestamp(ts),
+            "level": level,
+            "event": "call",
+            "request_id": call.request_id,
+            "provider": event.provider,
+            "method": call.method,
+            "path": mask_path(_text(call.target), self._query),
+            "status": None if reply is None else reply.status,
+            "source": event.source,
+            "reason": event.reason,
+            "attempts": record.attempts,
+            "outcome": outcome,
+            "duration_ms": int((event.ended_at - record.started_at) * 1e6 + 0.5) / 1e3,
+            "overhead_ms": int(record.overhead_s(event.ended_at) * 1e6 + 0.5) / 1e3,
+            "upstream_ms": int(record.upstream_s * 1e6 + 0.5) / 1e3,
+            "first_byte_ms": int(record.first_byte_s * 1e6 + 0.5) / 1e3,
+            "request_bytes": record.request_bytes,
+            "response_bytes": record.response_bytes,
+        }
+        if record.receive_s:
+            line["receive_ms"] = _ms(record.receive_s)
+        if record.queue_s or record.limiter_s or record.backoff_s:
+            line.update({f"{name}_ms": _ms(getattr(record, f"{name}_s")) for name in _WAITS})
+        if record.connect_s or record.body_s:  # neither a new connection nor a body that came later: all are zero
+            line.update({f"{name}_ms": _ms(getattr(record, f"{name}_s")) for name in _PHASES})
+        if call.account is not None:
+            line["account"] = call.account
+        if event.error:
+            line["error"] = event.error
+        if reply is not None:
+            self._add_headers(line, event.provider, call.headers, reply.headers)
+        return line
+
+    def _add_headers(self, line: Line, provider: str, sent: Headers, received: Headers) -> None:
+        wanted = self._request_ids.get(provider)
+        if wanted is not None:
+            for name, value in received:
+                if name.lower() == wanted and _ID.fullmatch(value):
+                    line["provider_request_id"] = value.decode()
+                    break
+        if self._shown:
+            line["headers"] = {"request": self._allowed(sent), "response": self._allowed(received)}
+
+    def _allowed(self, headers: Headers) -> list[tuple[str, str]]:
+        shown = self._shown
+        return [(_text(name), _text(value)) for name, value in headers if name.lower() in shown]
+
+
+def level_of(event: Event) -> Level:
+    """Decide how loud an event is: a cut stream is an error, a failure or refusal a warning."""
+    if type(event) is CallEnded:  # first and by type, because it comes with every call
+        if event.error:
+            return "error"
+        reply = event.reply
+        return "warning" if reply is not None and (reply.status >= 500 or event.source != "provider") else "info"
+    match event:
+        case RetryScheduled():
+            return "debug"
+        case (
+            BreakerChanged(new="open")
+            | ConfigRead(result="refused")
+            | PauseStarted()
+            | RetryDenied()
+            | SecretRead(result="failed")
+        ):
+            return "warning"
+        case _:
+            return "info"
+
+
+def _text(raw: bytes) -> str:
+    # UTF-8 stays as it is, so that the redactor finds a secret with an umlaut in it; the rest becomes \xff.
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def _ms(seconds: float) -> float:
+    return int(seconds * 1e6 + 0.5) / 1e3  # half the time of round(), and as short in the log
+
+
+def _snake(name: str) -> str:
+    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name).lstrip("_")
+
+
+_NAMES: Final[Mapping[type, str]] = {kind: _snake(kind.__name__) for kind in get_args(Event)}
+_FIELDS: Final[Mapping[type, tuple[str, ...]]] = {
+    kind: tuple(field.name for field in fields(kind)) for kind in get_args(Event)
+}

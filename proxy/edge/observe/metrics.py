@@ -1,0 +1,120 @@
+"""The metrics: events in, plain counters inside, Prometheus text out."""
+
+from collections.abc import Callable, Iterable
+from typing import assert_never
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.exposition import generate_latest as plain_text
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS
+from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_text
+
+from proxy.core.events import (
+    BreakerChanged,
+    CallEnded,
+    ConfigRead,
+    DrainStarted,
+    Event,
+    PauseStarted,
+    RequestRefused,
+    RetryDenied,
+    RetryScheduled,
+    SecretRead,
+    WouldRefuse,
+)
+from proxy.edge.observe.families import Families, Snapshots
+from proxy.edge.observe.tally import CAUSES, OTHER, Counts, Tally
+
+UNNAMED = "-"
+"""The provider of a call that named none, or one that is not configured."""
+
+
+def _none() -> int:
+    return 0
+
+
+class Metrics:
+    """Decides which counter an event belongs to.
+
+    snapshots: the policies' state, read at each scrape. log_dropped: lines lost so far.
+    connections: callers connected now.
+    """
+
+    def __init__(
+        self,
+        providers: Iterable[str],
+        snapshots: Callable[[], Snapshots],
+        *,
+        log_dropped: Callable[[], int] = _none,
+        connections: Callable[[], int] = _none,
+    ) -> None:
+        self._refused = Counts()
+        self._config_reloads = Counts()
+        self._unnamed = Tally()
+        self._tallies: dict[str, Tally] = {}
+        self.configure(providers)
+        self._registry = CollectorRegistry()
+        for standard in (ProcessCollector, PlatformCollector, GCCollector):
+            standard(registry=self._registry)
+        families = Families(
+            lambda: self._tallies,
+            snapshots,
+            (
+                (
+                    "tidegate_requests_refused_total",
+                    "Requests refused before they were calls.",
+                    "reason",
+                    self._refused,
+                ),
+                ("tidegate_config_reloads_total", "Times the configuration was read.", "result", self._config_reloads),
+            ),
+            (
+                ("tidegate_log_dropped_total", "Log lines that were not written.", log_dropped),
+                ("tidegate_connections", "Callers connected now.", connections),
+            ),
+        )
+        self._registry.register(families)
+
+    def configure(self, providers: Iterable[str]) -> None:
+        """Take these providers from now on; what was counted for those that stay goes on."""
+        tallies = {provider: self._tallies.get(provider) or Tally() for provider in providers}
+        self._tallies = {**tallies, UNNAMED: self._unnamed}
+
+    def observe(self, event: Event) -> None:  # noqa: C901 - one flat case for each kind is easiest to read
+        """Count an event; cheap, and never raises. Each kind has its case: mypy refuses a missing one."""
+        match event:
+            case CallEnded():
+                self._of(event.provider).ended(event)
+            case RetryScheduled():
+                self._of(event.provider).retries.add(event.cause if event.cause in CAUSES else OTHER)
+            case RetryDenied():
+                self._of(event.provider).retries_denied.add(event.why)
+            case BreakerChanged():
+                self._of(event.provider).transitions.add(event.new)
+            case PauseStarted():
+                self._of(event.provider).pauses += 1
+            case WouldRefuse():
+                self._of(event.provider).would_refuse.add(event.section)
+            case SecretRead():
+                self._of(event.provider).reloads.add(event.result)
+            case ConfigRead():
+                self._config_reloads.add(event.result)
+            case RequestRefused():
+                self._refused.add(event.reason)
+            case DrainStarted():
+                pass  # readiness tells it; the process is gone before a scrape would show a counter
+            case _:
+                assert_never(event)
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """Write all metrics in the format that the Accept field asks for.
+
+        Returns: the body and its Content-Type: OpenMetrics 1.0 when it is asked for, else the plain text format.
+        """
+        # Nothing of the field is repeated in the answer, as the library's own choice would do.
+        if "application/openmetrics-text" in accept:
+            return openmetrics_text(self._registry), OPENMETRICS  # type: ignore[no-untyped-call] # the library's
+        return plain_text(self._registry), CONTENT_TYPE_PLAIN_0_0_4
+
+    def _of(self, provider: str) -> Tally:
+        return self._tallies.get(provider) or self._unnamed

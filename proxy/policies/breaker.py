@@ -1,0 +1,85 @@
+"""Breaker: stops calling a provider that keeps failing, and finds out gently when it is well again."""
+
+from functools import partial
+from typing import Final, Literal
+
+from proxy.core.call import Call, Handler, Policy, Reply
+from proxy.core.errors import CircuitOpen, TidegateError
+from proxy.core.events import BreakerChanged, WouldRefuse
+from proxy.core.outcome import Outcome
+from proxy.core.runtime import Runtime
+from proxy.sansio.breaker import Breaker as Machine
+from proxy.sansio.breaker import Change, Permit, Refusal, Settings
+
+_DETAIL: Final = "the provider has been failing; calls are refused until a probe has shown that it answers again"
+
+_FAILED: Final = Outcome.FAILED  # looking a member up in its class is slow, and this is the hot path
+_IGNORED: Final = Outcome.IGNORED
+
+
+class Breaker(Policy):
+    """Refuses calls while the provider is failing; `sansio/breaker.py` says when that is."""
+
+    section = "breaker"
+
+    class Config(Settings):
+        """The breaker's settings. mode: `report` counts what would be refused and lets it through."""
+
+        mode: Literal["enforce", "report"] = "enforce"
+
+    def __init__(self, inner: Handler, config: Config, runtime: Runtime) -> None:
+        self.inner = inner
+        self.config = config
+        self.machine = Machine(config)
+        self._enforce = config.mode == "enforce"
+        self._runtime = runtime
+        self._would_refuse = WouldRefuse(runtime.provider, self.section, CircuitOpen.reason)
+
+    async def __call__(self, call: Call) -> Reply:
+        """Send an admitted call and learn from it.
+
+        Raises: CircuitOpen, with the seconds until the next probe.
+        """
+        permit = self.machine.admit(self._runtime.now())
+        if isinstance(permit, Refusal):
+            if self._enforce:
+                raise CircuitOpen(_DETAIL, retry_after_s=permit.retry_after_s)
+            self._runtime.emit(self._would_refuse)
+            return await self.inner(call)
+        if permit.change is not None:
+            self._tell(permit.change)
+        outcome = _IGNORED  # what a cancellation leaves: the permit goes back, nothing is learnt
+        try:
+            reply = await self.inner(call)
+            outcome = reply.outcome
+        except TidegateError as error:
+            outcome = error.outcome
+            raise
+        finally:
+            self._record(permit, outcome)
+        if reply.stream is not None and outcome is not _FAILED:
+            reply.stream.on_end(partial(self._body_ended, permit))
+        return reply
+
+    def adopt(self, old: Policy) -> None:
+        """Stay in the old layer's state where the settings are the same."""
+        if isinstance(old, Breaker) and old.config == self.config:
+            self.machine = old.machine
+
+    def snapshot(self, now: float) -> dict[str, object]:
+        """Tell state, failures in a row, failure ratio of the window, and seconds until the next probe."""
+        return self.machine.snapshot(now)
+
+    def _body_ended(self, permit: Permit, error: Exception | None) -> None:
+        if isinstance(error, TidegateError) and error.outcome is Outcome.FAILED:
+            self._record(permit, Outcome.FAILED)
+
+    def _record(self, permit: Permit, outcome: Outcome) -> None:
+        runtime = self._runtime
+        random = runtime.random() if outcome is _FAILED else 0.0
+        change = self.machine.record(permit, outcome, runtime.now(), random)
+        if change is not None:
+            self._tell(change)
+
+    def _tell(self, change: Change) -> None:
+        self._runtime.emit(BreakerChanged(self._runtime.provider, change.old, change.new, change.why, change.until_s))

@@ -1,0 +1,231 @@
+"""Decides when a call may go so that no configured limit is ever exceeded and no pause is disturbed."""
+
+import asyncio
+from collections import deque
+from typing import Final, Literal
+
+from pydantic import Field
+
+from proxy.core.call import Call, Handler, Policy, Reply
+from proxy.core.errors import ProviderPaused, RateLimited
+from proxy.core.events import PauseStarted, WouldRefuse
+from proxy.core.outcome import Outcome
+from proxy.core.runtime import Runtime
+from proxy.core.units import Duration, Frozen, RateSpec
+from proxy.sansio.bucket import Bucket, Buckets
+from proxy.sansio.hints import Hints
+from proxy.sansio.pause import RAMP_STEP_S, Pause
+
+TICK_S: Final = 0.001
+"""The grain of uvloop's clock and timers: a shorter timer would fire at once, again and again."""
+
+EARLY_S: Final = 1e-6
+"""How much too soon a timer may fire and still count; what is taken early is missing later, so nothing adds up."""
+
+_OK: Final = Outcome.OK  # looked up once: Python 3.11 takes its time over a member of an Enum
+_THROTTLED: Final = Outcome.THROTTLED
+_FAILED: Final = Outcome.FAILED
+
+
+class _Waiter:
+    """A call in the queue. turn: ends with None when it may go, with the refusal when it must not wait on."""
+
+    __slots__ = ("turn", "until")
+
+    def __init__(self, turn: "asyncio.Future[RateLimited | ProviderPaused | None]", until: float) -> None:
+        self.turn = turn
+        self.until = until
+
+
+class _Line:
+    """Where calls to one provider stand in line: the same for the layers before and after a reload.
+
+    timer: fires when the first in the queue may go.
+    """
+
+    __slots__ = ("buckets", "configured", "limits", "pause", "timer", "waiters")
+
+    def __init__(self, buckets: tuple[Bucket, ...], pause: Pause) -> None:
+        self.pause = pause
+        self.waiters: deque[_Waiter] = deque()
+        self.timer: asyncio.TimerHandle | None = None
+        self.limit_to(buckets)
+
+    def limit_to(self, buckets: tuple[Bucket, ...]) -> None:
+        """Take these limits from now on."""
+        self.buckets = buckets
+        self.configured = buckets[0] if len(buckets) == 1 else Buckets(buckets)
+        self.limits = Buckets((*buckets, self.pause))
+
+
+class RateLimit(Policy):
+    """Sends calls in the order in which they came, as soon as every limit has a token for them.
+
+    The wait is known beforehand: a call that could not go in time is refused at once. A provider's own refusal
+    (429, or 503 with a time) pauses all calls to it, whether or not a limit is configured.
+    """
+
+    section = "rate_limit"
+
+    class Config(Frozen):
+        """limits: all of them hold; none: only the provider's own pauses count. max_wait: seconds in the
+        queue. waiters: places in it. unhinted_pause: seconds after a refusal that names no time, doubling to
+        60 s; 0s for none. pause_max: the longest pause that a provider can ask for. mode: `report` counts
+        what would be refused and lets everything through without a wait.
+        """
+
+        limits: tuple[RateSpec, ...] = ()
+        max_wait: Duration = 2.0
+        waiters: int = Field(default=1000, ge=0)
+        unhinted_pause: Duration = 5.0
+        pause_max: Duration = 900.0
+        mode: Literal["enforce", "report"] = "enforce"
+
+    def __init__(self, inner: Handler, config: Config, runtime: Runtime) -> None:
+        self.inner = inner
+        self._config = config
+        self._runtime = runtime
+        self._now = runtime.now
+        self._enforce = config.mode == "enforce"
+        self._hints = Hints(runtime.profile)
+        buckets = tuple(Bucket(rate, runtime.now()) for rate in config.limits)
+        self.line = _Line(buckets, Pause(config.unhinted_pause, config.pause_max))
+
+    async def __call__(self, call: Call) -> Reply:
+        """Wait for the call's turn, pass it on, and heed a refusal by the provider.
+
+        Raises: RateLimited, or ProviderPaused when the pause is the cause, with the seconds until a call
+        that comes now could go.
+        """
+        line = self.line
+        pause = line.pause
+        if line.buckets or not pause.quiet:
+            now = self._now()
+            if not self._enforce:
+                self._report(call, now)
+            elif line.waiters or not (line.configured if pause.quiet else line.limits).take(now):
+                await self._wait(call, now)
+        epoch = pause.epoch
+        reply = await self.inner(call)
+        if reply.outcome is _OK:
+            if not pause.quiet:
+                pause.succeeded(self._now(), epoch)
+        elif reply.outcome is _THROTTLED or reply.outcome is _FAILED:
+            self._heed(reply, epoch)
+        return reply
+
+    def adopt(self, old: Policy) -> None:
+        """Stand in the old layer's line, with its pause, its queue and every limit that is configured still."""
+        if not isinstance(old, RateLimit):
+            return
+        kept = {bucket.rate: bucket for bucket in old.line.buckets}
+        buckets = tuple(kept.pop(bucket.rate, bucket) for bucket in self.line.buckets)
+        line = self.line = old.line
+        line.limit_to(buckets)
+        line.pause.configure(self._config.unhinted_pause, self._config.pause_max)
+        if line.waiters:
+            self._send_away(self._now())
+            self._wake()
+
+    def snapshot(self, now: float) -> dict[str, object]:
+        """Tell the tokens of each limit, the calls in the queue, and what is left of a pause."""
+        line = self.line
+        return {
+            "limits": [{"limit": str(bucket.rate), "tokens": bucket.tokens(now)} for bucket in line.buckets],
+            "waiting": len(line.waiters),
+            "paused_s": line.pause.paused_s(now),
+        }
+
+    async def _wait(self, call: Call, now: float) -> None:
+        line = self.line
+        until = self._until(call, now)
+        ahead = len(line.waiters)
+        if ahead >= self._config.waiters or line.limits.free_at(now, ahead) > until:
+            raise self._refusal(now, ahead, until)
+        waiter = _Waiter(asyncio.get_running_loop().create_future(), until)
+        line.waiters.append(waiter)
+        if line.timer is None:  # nobody waits, or only those who are about to go
+            self._wake()
+        went = False
+        try:
+            refusal = await waiter.turn
+            if refusal is not None:
+                raise refusal
+            # The token is taken here, not when the turn comes: who is cancelled in between has taken none.
+            line.limits.charge(self._now())
+            went = True
+        finally:
+            line.waiters.remove(waiter)
+            if not went:
+                self._wake()  # those behind move up
+            call.record.limiter_s += self._now() - now
+
+    def _wake(self) -> None:
+        """Let all go whose time has come, and set the one timer for the first of the others."""
+        line = self.line
+        if line.timer is not None:
+            line.timer.cancel()
+            line.timer = None
+        now = self._now()
+        # Who may go counts as ahead until it has run, taken its token and left.
+        for ahead, waiter in enumerate(line.waiters):
+            at = line.limits.free_at(now, ahead)
+            if at > now + EARLY_S:
+                line.timer = asyncio.get_running_loop().call_at(max(at, now + TICK_S), self._wake)
+                return
+            if not waiter.turn.done():
+                waiter.turn.set_result(None)
+
+    def _heed(self, reply: Reply, epoch: int) -> None:
+        pause, now = self.line.pause, self._now()
+        hint_s = self._hints.wait_s(reply.headers, self._runtime.wall())
+        # A 503 that names no time is an outage, and that is the breaker's to judge.
+        if reply.outcome is _THROTTLED or (reply.status == 503 and hint_s is not None):
+            known = pause.epoch
+            seconds = pause.throttled(now, hint_s, epoch)
+            if seconds:
+                self._runtime.emit(PauseStarted(self._runtime.provider, seconds, hint_s is not None))
+            if pause.epoch != known:
+                self._send_away(now)
+        if self._enforce:
+            reply.pause_s = pause.paused_s(now)
+
+    def _send_away(self, now: float) -> None:
+        line, ahead = self.line, 0
+        for waiter in line.waiters:
+            # Those whose wait has grown too long hear it now, not when their time is up.
+            if not waiter.turn.done() and line.limits.free_at(now, ahead) > waiter.until:
+                waiter.turn.set_result(self._refusal(now, ahead, waiter.until))
+            else:
+                ahead += 1
+
+    def _report(self, call: Call, now: float) -> None:
+        # Tokens are taken in advance, at the instant when the call would have gone: the debt stands for
+        # the queue. A call that would be refused takes none.
+        at = self.line.limits.free_at(now)
+        if at > self._until(call, now):
+            self._runtime.emit(WouldRefuse(self._runtime.provider, self.section, self._refusal(now, 0, now).reason))
+        else:
+            self.line.limits.charge(at)
+
+    def _until(self, call: Call, now: float) -> float:
+        max_wait_s = self._config.max_wait
+        if call.record.attempts and not self.line.pause.quiet:
+            # A retry has waited out the pause as it was told to; that others come back with it must not turn it away.
+            max_wait_s = max(max_wait_s, RAMP_STEP_S)
+        return min(now + max_wait_s, call.deadline_at)
+
+    def _refusal(self, now: float, ahead: int, until: float) -> RateLimited | ProviderPaused:
+        line = self.line
+        wait_s = line.limits.free_at(now, ahead) - now
+        if not line.buckets or line.pause.free_at(now, ahead) > until:
+            detail = f"the provider asked for a pause; a call can go in {wait_s:.3f} s"
+            return ProviderPaused(detail, retry_after_s=wait_s)
+        tightest = max(line.buckets, key=lambda bucket: bucket.free_at(now, ahead))
+        return RateLimited(
+            f"the configured rate limit has no room; a call can go in {wait_s:.3f} s",
+            retry_after_s=wait_s,
+            limits=tuple(bucket.rate for bucket in line.buckets),
+            tightest=tightest.rate,
+            remaining=int(tightest.tokens(now)),
+        )

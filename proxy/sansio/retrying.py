@@ -1,0 +1,131 @@
+"""Whether a failed attempt is followed by another one, and when."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from proxy.core.call import IDEMPOTENT, Call, Reply, field_value
+from proxy.core.errors import UpstreamFailed
+from proxy.core.outcome import Outcome
+from proxy.core.profile import Profile
+from proxy.sansio.backoff import Backoff
+from proxy.sansio.budget import RetryBudget, retry_cost
+from proxy.sansio.hints import Hints
+
+_HINT_JITTER: Final = 0.1  # callers that were told the same second should not come back in the same millisecond
+_CAUSES: Final = {
+    "connection_dropped": "dropped",
+    "upstream_protocol_error": "dropped",
+    "response_timeout": "timeout",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What came of an attempt that was no success.
+
+    cause: as in `RetryScheduled`. sent: whether the provider may have seen any of the request.
+    hint_s: how long it wants us to wait, or our own pause of it lasts; None for neither. should_retry: what it
+    thinks of a retry, None if it did not say.
+    """
+
+    outcome: Outcome
+    cause: str
+    sent: bool = True
+    hint_s: float | None = None
+    should_retry: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Try again after `wait_s` seconds. cost: what that took from the budget."""
+
+    wait_s: float
+    cause: str
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Hand on what there is.
+
+    why: `verdict` (another attempt would not help), `forbidden` (the caller or the provider said no),
+    `unsafe` (it could be done twice), `attempts` (that was the last one), `wait_too_long`, `budget`.
+    """
+
+    why: Literal["verdict", "forbidden", "unsafe", "attempts", "wait_too_long", "budget"]
+
+
+class Retrying:
+    """Decides about another attempt, for one provider.
+
+    attempts: sends in all. max_wait_s: seconds; a longer wait is the caller's to do. budget: None for no bound.
+    """
+
+    def __init__(
+        self, profile: Profile, backoff: Backoff, budget: RetryBudget | None, attempts: int, max_wait_s: float
+    ) -> None:
+        self._hints = Hints(profile)
+        self._key = (profile.idempotency.header or "").encode()
+        self._keyed = frozenset(profile.idempotency.methods if self._key else ())
+        self._backoff = backoff
+        self.budget = budget
+        self._attempts = attempts
+        self._max_wait_s = max_wait_s
+
+    def failure(self, result: Reply | UpstreamFailed, wall: float) -> Failure:
+        """Read from a reply or an error what the decision needs. wall: unix seconds, for dates in headers."""
+        if isinstance(result, Reply):
+            throttled = result.outcome is Outcome.THROTTLED
+            hint_s = self._hints.wait_s(result.headers, wall)
+            return Failure(
+                outcome=result.outcome,
+                cause="throttled" if throttled else str(result.status),
+                hint_s=max(hint_s or 0.0, result.pause_s) if result.pause_s else hint_s,
+                should_retry=self._hints.should_retry(result.headers),
+            )
+        return Failure(result.outcome, _CAUSES.get(result.reason, "connect"), sent=result.sent)
+
+    def decide(self, call: Call, failure: Failure, attempt: int, now: float, random: float) -> Again | Stop:
+        """Decide what follows the attempt with that number (from 1); `Again` has been paid for.
+
+        now: monotonic seconds. random: uniform in [0, 1).
+        """
+        if (stop := self._bar(call, failure)) is not None:
+            return stop
+        if attempt >= self._attempts:
+            return Stop("attempts")
+        wait_s = self._wait_s(failure, attempt, random)
+        if wait_s > self._max_wait_s or now + wait_s >= call.deadline_at:
+            return Stop("wait_too_long")
+        cost = 0.0
+        if self.budget is not None:
+            cost = retry_cost(failure.outcome)
+            if not self.budget.admit(cost, now):
+                return Stop("budget")
+        return Again(wait_s, failure.cause, cost)
+
+    def _bar(self, call: Call, failure: Failure) -> Stop | None:
+        # A 409 is the caller's own conflict, unless the provider says that it was only a lock (Stripe does).
+        locked = failure.cause == "409" and failure.should_retry is True
+        if failure.outcome not in (Outcome.FAILED, Outcome.THROTTLED) and not locked:
+            return Stop("verdict")
+        if not call.retry or failure.should_retry is False:
+            return Stop("forbidden")
+        if failure.sent and not self._repeatable(call):
+            return Stop("unsafe")
+        # A body that is all here needs no memory as long as none of it has gone out.
+        if not call.body.can_replay() and (failure.sent or call.body.whole is None):
+            return Stop("unsafe")
+        return None
+
+    def _repeatable(self, call: Call) -> bool:
+        # Nothing else counts, not even a 429 or the provider's `true`: no header proves that nothing was done.
+        return call.method in IDEMPOTENT or (call.method in self._keyed and bool(field_value(call.headers, self._key)))
+
+    def _wait_s(self, failure: Failure, attempt: int, random: float) -> float:
+        wait_s = self._backoff.wait_s(attempt, failure.outcome is Outcome.THROTTLED, random)
+        if failure.hint_s is None:
+            return wait_s
+        # The hint is a floor; the jitter on top must not be what makes an acceptable wait too long.
+        spread_s = min(failure.hint_s * _HINT_JITTER * random, max(0.0, self._max_wait_s - failure.hint_s))
+        return max(wait_s, failure.hint_s + spread_s)
