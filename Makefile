@@ -15,7 +15,7 @@ LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test checks lint bench schema lock clean
+.PHONY: help run test checks lint bench schema readme lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,9 @@ bench: .cache/bench/stamp ## print the benchmark table; BENCH="--rounds 5" and t
 
 schema: .venv/run.stamp ## write config/schema.json anew
 	@$(PY) -m proxy schema > config/schema.json.new && mv config/schema.json.new config/schema.json
+
+readme: .venv/test.stamp ## write the table of providers in README.md anew
+	@$(PY) -m tests.catalogue.table
 
 lock: .venv/run.stamp ## pin all dependencies anew, by hash and without any registry's address
 	@$(PIP) uv

@@ -13,6 +13,7 @@ from typing import Final
 import uvloop
 from aiohttp import web
 
+from proxy.addresses import BUILTIN_MOCK, parse_base_url
 from proxy.check import unreadable
 from proxy.config import Loaded, read
 from proxy.core.errors import ConfigError
@@ -26,7 +27,7 @@ from proxy.edge.stamp import stamp_of
 from proxy.listeners import Listeners, Unavailable
 from proxy.providers import Providers, now
 from proxy.sansio.redact import Redactor
-from proxy.settings import BUILTIN_MOCK, Settings, parse_base_url
+from proxy.settings import Settings
 
 # Calls make no cycles, so the collector's default, a look every 700 objects, finds nothing but work.
 GC_THRESHOLDS: Final = (20_000, 20, 50)
@@ -46,7 +47,7 @@ def main(path: Path) -> int:
 def _read(path: Path) -> Loaded:
     loaded = read(path)
     # A variable that is not set never will be; a file may still come, and until then its provider answers 503.
-    absent = [loaded.problem(where, text) for where, text in unreadable(loaded) if text.startswith("env:")]
+    absent = [loaded.problem(where, text) for where, text in unreadable(loaded, ("env",))]
     if absent:
         raise ConfigError(absent)
     return loaded
@@ -64,7 +65,7 @@ class App:
         self._stamp = stamp_of(path)
         self._loaded = loaded
         self._redactor = Redactor()
-        self._secrets = Secrets(self._redactor.know)
+        self._secrets = Secrets(self._redactor.know, on_token=self._redactor.know_token)
         settings = loaded.settings
         self._fd = _log_fd(loaded)
         self._log = Log(self._redactor.redact, settings.log, wall=time.time, fd=self._fd)
@@ -166,20 +167,23 @@ class App:
     async def _apply(self, loaded: Loaded) -> None:
         """Put a configuration to work; everything that can fail comes before anything is changed."""
         settings = loaded.settings
+        self._secrets.configure(settings.secrets.exec_timeout, settings.secrets.exec_ttl)
         self._refuse_what_needs_a_restart(loaded)
         await self._start_mock(settings)
         try:
             fresh = await self._listeners.prepare(settings)
         except Unavailable as error:
             raise _cannot_listen(loaded, error) from None
+        await self._secrets.prepare(ref for _, ref in settings.secret_refs())
         self._loaded = loaded
         self._redactor.patterns(
             pattern for provider in settings.providers.values() for pattern in provider.profile.secret_patterns
         )
         self._providers.update(settings.providers)
+        self._secrets.keep((ref for _, ref in settings.secret_refs()), self._providers.users)
         self._listeners.adopt(fresh, settings)
-        self._metrics.configure(settings.providers)
-        self._log.configure(settings.log, self._providers.request_ids())
+        self._metrics.configure(self._providers.names)
+        self._log.configure(settings.log, self._providers.profiles())
 
     async def _start_mock(self, settings: Settings) -> None:
         """Start the mock provider when somebody first wants it; it stays, because calls to it may be under way."""
@@ -231,6 +235,7 @@ class App:
                 self._emit(ConfigRead("refused", ("a bug in tidegate; the log has it",)))
             else:
                 self._emit(ConfigRead("loaded"))
+                gc.collect()  # what was replaced is cycles, and the collector comes by too seldom for it
 
     async def _drain(self) -> None:
         """Let calls in flight end; a second signal ends them now."""

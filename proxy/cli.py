@@ -74,9 +74,17 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("provider", metavar="PROVIDER")
     explain.add_argument("method", metavar="METHOD", nargs="?")
     explain.add_argument("path", metavar="PATH", nargs="?")
+    explain.add_argument("--account", metavar="NAME", help="the account that the request names")
     explain.set_defaults(command=_explain)
-    providers = commands.add_parser("providers", help="show the catalogue, or one provider of it")
-    providers.add_argument("name", metavar="NAME", nargs="?")
+    providers = commands.add_parser(
+        "providers",
+        help="show the catalogue or one provider of it, or begin a new one",
+        usage="tidegate providers [--catalogue DIR] [NAME]\n       tidegate providers new NAME [--into DIR]",
+    )
+    providers.add_argument("name", metavar="NAME", nargs="?", help="the provider to show")
+    providers.add_argument("new", metavar="new NAME", nargs="?", help="write the beginning of a preset of your own")
+    providers.add_argument("--catalogue", metavar="DIR", type=Path, help="presets of your own, as in the configuration")
+    providers.add_argument("--into", metavar="DIR", type=Path, help="where to write it; default: catalogue")
     providers.set_defaults(command=_providers)
     schema = commands.add_parser("schema", help="print the JSON Schema of the configuration")
     schema.set_defaults(command=_schema)
@@ -122,27 +130,52 @@ def _explain(arguments: argparse.Namespace) -> int:
     if name not in loaded.settings.providers:
         raise UserMistake(f"no provider {name!r} in {loaded.file}; it has {_listed(loaded.settings.providers)}")
     if method is None:
+        if arguments.account is not None:
+            raise UserMistake("an account is shown with the rest; --account goes with METHOD and PATH")
         print(explain(loaded, name))
         return 0
     if path is None:
         raise UserMistake("give METHOD and PATH together, such as: tidegate explain stripe POST /v1/charges")
     try:
-        print(explain_call(loaded, name, method, path))
+        print(explain_call(loaded, name, method, path, arguments.account))
     except ValueError as error:
         raise UserMistake(str(error)) from None
     return 0
 
 
 def _providers(arguments: argparse.Namespace) -> int:
-    from proxy.config import catalogue
-    from proxy.listing import page, table
+    from proxy.listing import table
+    from proxy.pages import page
+    from proxy.presets import Presets
 
-    if arguments.name is None:
-        print(table())
-    elif arguments.name in catalogue():
-        print(page(arguments.name))
+    name, folder = arguments.name, arguments.catalogue
+    if name == "new":
+        return _new_provider(arguments)
+    if arguments.new is not None or arguments.into is not None:
+        raise UserMistake("write tidegate providers NAME to see one, tidegate providers new NAME to begin one")
+    if folder is not None and not folder.is_dir():
+        raise UserMistake(f"no folder {folder}; --catalogue names a folder of presets")
+    presets = Presets(folder)
+    if name is None:
+        print(table(presets))
+    elif name in presets.names:
+        print(page(name, presets))
     else:
-        raise UserMistake(f"no {arguments.name!r} in the catalogue; it has {_listed(catalogue())}")
+        raise UserMistake(f"no {name!r} in the catalogue; it has {_listed(presets.names)}")
+    return 0
+
+
+def _new_provider(arguments: argparse.Namespace) -> int:
+    from proxy.skeleton import DEFAULT_FOLDER, write_skeleton
+
+    if arguments.new is None:
+        raise UserMistake("give the new provider a name: tidegate providers new NAME")
+    if arguments.catalogue is not None:
+        raise UserMistake("write --into DIR: that is where the new preset goes")
+    try:
+        print(write_skeleton(arguments.new, arguments.into or Path(DEFAULT_FOLDER)))
+    except (ValueError, OSError) as error:
+        raise UserMistake(str(error)) from None
     return 0
 
 

@@ -4,33 +4,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from pydantic import ValidationError
 
-from proxy.contradictions import contradictions, misdirected
+from proxy.addresses import BaseUrl
+from proxy.contradictions import contradictions
 from proxy.core.errors import ConfigError
-from proxy.core.profile import Profile, SecretPattern
 from proxy.edge.documents import Document, KeyPath, problem, read_document
-from proxy.problems import Finding, findings, nearest
+from proxy.overlay import Overlay, Written
+from proxy.presets import Presets
+from proxy.problems import Finding, findings
 from proxy.sansio.redact import Redactor
-from proxy.settings import PROVIDER_NAME, BaseUrl, Provider, Settings
+from proxy.settings import Provider, Settings
 
 __all__ = ["BaseUrl", "Loaded", "Provider", "Settings", "Written", "catalogue", "load", "preset", "read"]
-
-CATALOGUE: Final = Path(__file__).parent / "catalogue"
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """Where a value was written. preset: the catalogue's name, "" for the user's own file."""
-
-    file: str
-    line: int
-    preset: str = ""
-
-    def __str__(self) -> str:
-        return f"preset {self.preset}" if self.preset else f"config {self.file}:{self.line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +28,7 @@ class Loaded:
     file: str
     settings: Settings
     origins: dict[KeyPath, Written]
+    own_presets: Path | None = None
 
     def origin(self, path: KeyPath) -> str:
         """Say where the effective value at `path` came from: `config FILE:LINE`, `preset NAME` or `default`."""
@@ -48,7 +37,7 @@ class Loaded:
     def problem(self, path: KeyPath, text: str) -> str:
         """Write a problem with the user's own file and line, even where a preset supplied the value."""
         own = {key: origin for key, origin in self.origins.items() if not origin.preset}
-        return _clean([problem(self.file, _place(self.file, own, path).line, path, text)])[0]
+        return _clean([problem(self.file, _place(self.file, own, path).line, path, text)], Presets(self.own_presets))[0]
 
 
 def load(path: str | Path) -> Settings:
@@ -61,22 +50,26 @@ def load(path: str | Path) -> Settings:
 
 def read(path: str | Path) -> Loaded:
     """Read and validate like `load`, and remember where each value came from."""
+    presets = Presets()
     try:
         document = read_document(Path(path))
+        presets = _presets_of(document, Path(path).parent)
+        overlay = Overlay(document, presets)
     except ConfigError as error:
-        raise ConfigError(_clean(error.problems)) from None
-    tree, origins, wrong = _with_presets(document)
-    wrong += contradictions(tree, _secret_patterns(catalogue()))
+        raise ConfigError(_clean(error.problems, presets)) from None
+    tree, wrong = overlay.tree, overlay.wrong
+    wrong += contradictions(tree, presets.patterns)
     try:
         settings = Settings.model_validate(tree)
     except ValidationError as error:
         wrong += _new(findings(error, tree, settings_schema()), {where for where, _ in wrong})
         settings = Settings()
     if wrong:
-        placed = [(_place(document.file, origins, where), where, text) for where, text in wrong]
+        placed = _once([(_place(document.file, overlay.origins, where), where, text) for where, text in wrong])
         placed.sort(key=lambda found: (found[0].file, found[0].line))
-        raise ConfigError(_clean(problem(at.file, at.line, where, text) for at, where, text in placed))
-    return Loaded(document.file, settings, origins)
+        lines = [problem(at.file, at.line, where, text) for at, where, text in placed]
+        raise ConfigError(_clean(lines, presets))
+    return Loaded(document.file, settings, overlay.origins, presets.own)
 
 
 @cache
@@ -85,30 +78,47 @@ def settings_schema() -> dict[str, Any]:
     return Settings.model_json_schema()
 
 
-@cache
-def catalogue() -> tuple[str, ...]:
-    """Return the names of all presets, in alphabetical order."""
-    return tuple(sorted(path.stem for path in CATALOGUE.glob("*.yaml")))
+def catalogue(own: Path | None = None) -> tuple[str, ...]:
+    """Return the names of all presets, in alphabetical order; `own` is the folder of the user's."""
+    return Presets(own).names
 
 
-def preset(name: str) -> Document:
+def preset(name: str, own: Path | None = None) -> Document:
     """Read a preset of the catalogue: a provider's entry as a user would write it."""
-    return read_document(CATALOGUE / f"{name}.yaml", f"catalogue/{name}.yaml")
+    return Presets(own).read(name)
 
 
-@cache
-def _secret_patterns(names: tuple[str, ...]) -> tuple[SecretPattern, ...]:
-    """Return the shapes of secrets that these presets know."""
-    profiles = [Profile.model_validate(preset(name).data.get("profile", {})) for name in names]
-    return tuple(pattern for profile in profiles for pattern in profile.secret_patterns)
+def _presets_of(document: Document, beside: Path) -> Presets:
+    """Return the catalogue with the folder that the file names. Raises: ConfigError for what is wrong in there."""
+    name = document.data.get("catalogue")
+    if not isinstance(name, str) or not name:
+        return Presets()
+    folder = beside / name
+    if not folder.is_dir():
+        text = "no such folder; write the path of a folder of presets, beginning beside this file"
+        raise ConfigError([problem(document.file, document.lines.get(("catalogue",), 1), ("catalogue",), text)])
+    presets = Presets(folder)
+    if problems := presets.problems():
+        raise ConfigError(problems)
+    return presets
 
 
-def _clean(problems: Iterable[str]) -> list[str]:
+def _clean(problems: Iterable[str], presets: Presets) -> list[str]:
     """Take out secrets that were pasted where a key stands; the file's own name is left as it is."""
     redactor = Redactor()
-    redactor.patterns(_secret_patterns(catalogue()))
+    redactor.patterns(presets.patterns())
     parts = [problem.partition(": ") for problem in problems]
     return [file + colon + redactor.redact_text(said) for file, colon, said in parts]
+
+
+def _once(wrong: list[tuple[Written, KeyPath, str]]) -> list[tuple[Written, KeyPath, str]]:
+    """Leave out what an account has from its provider's entry, where it is told already."""
+    told = set(wrong)
+    return [
+        (at, where, text)
+        for at, where, text in wrong
+        if where[2:3] != ("accounts",) or (at, where[:2] + where[4:], text) not in told
+    ]
 
 
 def _new(found: list[Finding], reported: set[KeyPath]) -> list[Finding]:
@@ -124,67 +134,3 @@ def _place(file: str, origins: dict[KeyPath, Written], path: KeyPath) -> Written
     """Return where the key stands, or else the nearest mapping around it."""
     around = (path[:size] for size in range(len(path), 0, -1))
     return next((origins[key] for key in around if key in origins), Written(file, 1))
-
-
-def _with_presets(document: Document) -> tuple[dict[str, Any], dict[KeyPath, Written], list[Finding]]:
-    """Lay each provider's entry over its preset; the file's own mappings are left as they are."""
-    tree = dict(document.data)
-    origins: dict[KeyPath, Written] = {}
-    wrong: list[Finding] = []
-    entries = tree.get("providers")
-    if isinstance(entries, dict):
-        tree["providers"] = dict(entries)
-        for name, entry in entries.items():
-            where = ("providers", name)
-            if entry is None or isinstance(entry, dict):
-                tree["providers"][name], beneath = _provider(where, entry or {}, wrong)
-                origins |= beneath
-    origins |= {key: Written(document.file, line) for key, line in document.lines.items()}
-    return tree, origins, wrong
-
-
-def _provider(
-    where: KeyPath, entry: dict[str, Any], wrong: list[Finding]
-) -> tuple[dict[str, Any], dict[KeyPath, Written]]:
-    key = str(where[-1])
-    name = entry.get("preset", key)
-    if name not in catalogue():
-        near = nearest(str(name), catalogue())
-        if "preset" in entry:
-            wrong.append(((*where, "preset"), f"not in the catalogue; write one of {', '.join(catalogue())}"))
-        elif "base_url" not in entry and PROVIDER_NAME.fullmatch(key):
-            hint = f"did you mean {near}?" if near else f"it holds {', '.join(catalogue())}"
-            text = f"is missing, and {key} is not in the catalogue ({hint}); write base_url: https://host"
-            wrong.append(((*where, "base_url"), text))
-        return entry, {}
-    document = preset(name)
-    merged, replaced = _merge(document.data, entry)
-    if text := misdirected(entry, document.data):
-        wrong.append(((*where, "base_url"), text))
-    origins = {
-        (*where, *key): Written(document.file, line, name)
-        for key, line in document.lines.items()
-        if not any(key[: len(gone)] == gone for gone in replaced)
-    }
-    return merged, origins
-
-
-def _merge(below: dict[str, Any], above: dict[str, Any]) -> tuple[dict[str, Any], list[KeyPath]]:
-    """Merge mappings key by key; all else replaces. Returns the result and the paths below that were replaced."""
-    merged = dict(below)
-    replaced: list[KeyPath] = []
-    for key, value in above.items():
-        old = below.get(key)
-        # A credential of another scheme shares no key with the preset's.
-        other_scheme = key == "credential" and isinstance(value, dict) and _other_scheme(old, value)
-        if isinstance(old, dict) and isinstance(value, dict) and not other_scheme:
-            merged[key], inner = _merge(old, value)
-            replaced += [(key, *path) for path in inner]
-        else:
-            merged[key] = value
-            replaced.append((key,))
-    return merged, replaced
-
-
-def _other_scheme(old: Any, new: dict[str, Any]) -> bool:
-    return isinstance(old, dict) and new.get("scheme", old.get("scheme")) != old.get("scheme")

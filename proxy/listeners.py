@@ -17,7 +17,7 @@ from proxy.edge.listener.egress import Egress, EgressRules
 from proxy.edge.listener.routes import Routes
 from proxy.edge.listener.server import Bounds, Server
 from proxy.providers import Providers, now
-from proxy.sansio.hosts import HostRule
+from proxy.sansio.hosts import HostRule, Served
 from proxy.settings import Settings
 
 _SOCKET_MODE: Final = 0o660  # the service may run as another user of the same group
@@ -49,8 +49,13 @@ class Open:
         """Where callers find it, as a URL or a unix path."""
         if self.listen.path:
             return f"unix:{self.listen.path}"
-        host, port = self.socket.sockets[0].getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        host = self.socket.sockets[0].getsockname()[0]
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def port(self) -> int | None:
+        """The TCP port that was had, None at a unix path."""
+        return None if self.listen.path else int(self.socket.sockets[0].getsockname()[1])
 
 
 class Listeners:
@@ -112,6 +117,8 @@ class Listeners:
             one.only = wanted[key]  # a port may pass from one provider to another
             one.egress.configure(self._routes(one.only, settings), _rules(settings))
             one.server.bounds = _bounds(settings)
+        ports = [one.port for one in self.open.values() if one.port is not None]
+        self._providers.served = Served(settings.egress.hosts, ports)
 
     async def _listen_or_say_where(self, listen: Listen, only: str | None, settings: Settings) -> Open:
         try:

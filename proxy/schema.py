@@ -24,10 +24,10 @@ def schema() -> dict[str, Any]:
             del node["discriminator"]
             node["anyOf"] = node.pop("oneOf")
     for name, node in definitions.items():
-        if name == "Provider" or "scheme" in node.get("properties", {}):
+        if name in {"Provider", "Account"} or "scheme" in node.get("properties", {}):
             node.pop("required", None)
-    entries = result["properties"]["providers"]
-    entries["additionalProperties"] = {"anyOf": [entries["additionalProperties"], {"type": "null"}]}
+    for entries in (result["properties"]["providers"], definitions["Provider"]["properties"]["accounts"]):
+        entries["additionalProperties"] = {"anyOf": [entries["additionalProperties"], {"type": "null"}]}
     return {"$schema": DIALECT, "title": "tidegate", **result}
 
 

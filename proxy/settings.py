@@ -1,96 +1,35 @@
 """The configuration file as models: every section, key and default of it, and the only place that lists them."""
 
-import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
-    PlainSerializer,
-    WithJsonSchema,
     create_model,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from proxy.addresses import BaseUrlSpec, VarSpec, as_text
 from proxy.core.call import Policy
 from proxy.core.profile import Lower, Profile
+from proxy.core.secret import SecretRef
 from proxy.core.units import Duration, Frozen, Listen, ListenSpec, Size
+from proxy.credentials import references
 from proxy.edge.upstream.pool import PoolConfig
+from proxy.edge.upstream.tls import TlsConfig
 from proxy.sansio.hosts import HostRule
 from proxy.stack import PER_CALL, PER_UPSTREAM
 
-BUILTIN_MOCK: Final = "builtin:mock"
 RESERVED: Final = frozenset({"tidegate"})
 PROVIDER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?")
-_PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*")
+_ACCOUNT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class BaseUrl:
-    """Where a provider lies. host: lower case, without brackets. prefix: put before every path, no final slash."""
-
-    scheme: Literal["https", "http", "builtin"]
-    host: str
-    port: int
-    prefix: str = ""
-
-    def __str__(self) -> str:
-        if self.scheme == "builtin":
-            return BUILTIN_MOCK
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{host}{port}{self.prefix}"
-
-
-_PORTS: Final = {"https": 443, "http": 80}
-
-
-def parse_base_url(text: object) -> BaseUrl:
-    """Read a provider's base URL: scheme, host, port and path prefix, nothing else (RFC 3986).
-
-    Raises: ValueError, whose message repeats no part of the URL, because userinfo and query hold secrets.
-    """
-    if text == BUILTIN_MOCK:
-        return BaseUrl("builtin", "mock", 0)
-    if not isinstance(text, str) or not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("not a base URL: write https://host/prefix")
-    try:
-        parts = urlsplit(text)
-        host, port = (parts.hostname or "").lower(), parts.port
-    except ValueError:
-        raise ValueError("not a base URL: its host or port is not valid; write https://host:port") from None
-    scheme: Literal["https", "http"] = "http" if parts.scheme == "http" else "https"
-    if parts.scheme not in _PORTS or not text.partition(":")[2].startswith("//"):
-        raise ValueError("not a base URL: it begins with https://")
-    if "@" in parts.netloc:
-        raise ValueError("holds a user name or password; write it without, and put the secret into credential")
-    if "?" in text or "#" in text:
-        raise ValueError("holds a query or fragment; write scheme, host and path only")
-    if not (_is_ipv6(host) if "[" in parts.netloc else _HOST.fullmatch(host) and len(host) <= 253):
-        raise ValueError("not a base URL: its host is not valid; write https://host")
-    prefix = parts.path.rstrip("/")
-    if not _PREFIX.fullmatch(prefix) or any(part in {".", ".."} for part in prefix.split("/")):
-        raise ValueError("not a base URL: its path is not valid; write plain segments such as /v2")
-    if port == 0:
-        raise ValueError("not a base URL: port 0 can't be dialled")
-    return BaseUrl(scheme, host, port or _PORTS[scheme], prefix)
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        return ipaddress.IPv6Address(text).scope_id is None
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,20 +65,17 @@ def _provider_name(text: str) -> str:
     return text
 
 
-def _text(kind: type, parse: Callable[[object], Any], *examples: str) -> tuple[Any, ...]:
-    """Make the annotations of a value that is written as text and kept parsed."""
-    return (
-        BeforeValidator(lambda value: value if isinstance(value, kind) else parse(value)),
-        PlainSerializer(str, return_type=str),
-        WithJsonSchema({"type": "string", "examples": list(examples)}),
-    )
+def _account_name(text: str) -> str:
+    if not _ACCOUNT.fullmatch(text):
+        raise ValueError("not an account name: write letters, digits and . _ -, beginning with a letter or digit")
+    return text
 
 
-BaseUrlSpec = Annotated[BaseUrl, *_text(BaseUrl, parse_base_url, "https://billing.example.com")]
 RequiredHeaderSpec = Annotated[
-    RequiredHeader, *_text(RequiredHeader, parse_required_header, "X-Tidegate", "X-Tidegate: 1")
+    RequiredHeader, *as_text(RequiredHeader, parse_required_header, "X-Tidegate", "X-Tidegate: 1")
 ]
 HostName = Annotated[str, AfterValidator(_host_name)]
+AccountName = Annotated[str, AfterValidator(_account_name)]
 ProviderName = Annotated[str, AfterValidator(_provider_name)]
 
 
@@ -189,17 +125,24 @@ class Log(Frozen):
     file: str | None = Field(None, min_length=1, description="Where to write; standard output if absent.")
 
 
-class Upstream(Frozen):
-    """What a provider's entry holds besides one key per policy; `Provider` adds those."""
+class SecretReading(Frozen):
+    """How secrets are read that neither a file nor a variable holds."""
 
-    preset: str | None = Field(None, description="Catalogue entry beneath this one, where the key names none.")
+    exec: bool = Field(False, description="Allow exec: references, which run a command for a secret.")
+    exec_timeout: Duration = Field(10.0, gt=0, le=60, description="Time after which such a command is ended.")
+    exec_ttl: Duration = Field(300.0, ge=1, description="Time after which it is run again.")
+
+
+class Leg(Frozen):
+    """What one upstream needs besides one key per policy; `Account` and `Provider` add those."""
+
     base_url: BaseUrlSpec = Field(description="https://host/prefix; http:// for this machine only.")
-    listen: ListenSpec | None = Field(None, description="A port of its own, for SDKs that take no path.")
+    host: str | None = Field(None, description="One of the profile's hosts by name, in place of base_url.")
+    vars: dict[str, VarSpec] = Field({}, description="What the braces in an address stand for, such as {shop}.")
     allow_private: bool = Field(False, description="Allow host names that resolve to private addresses.")
     allow_cleartext: bool = Field(False, description="Allow http:// to other machines.")
-    trace: Literal["restart", "pass"] = Field("restart", description="What becomes of the caller's traceparent.")
     pool: PoolConfig = Field(PoolConfig(), description="The connections to this provider.")
-    profile: Profile = Field(Profile(), description="What this provider is: facts, not wishes.")
+    tls: TlsConfig | None = Field(None, description="Client certificate, authorities and pins of this provider.")
 
     def section(self, name: str) -> Any:
         """Return the Config of the policy `name`, or False where it is off."""
@@ -214,7 +157,43 @@ def _section(policy: type[Policy]) -> tuple[Any, Any]:
 
 
 if TYPE_CHECKING:
-    Provider = Upstream  # mypy can't see the keys that the policies bring; `section` reads them
+    Account = Leg  # mypy can't see the keys that the policies bring; `section` reads them
+else:
+    Account = create_model(
+        "Account",
+        __base__=Leg,
+        __doc__="One account at a provider: the provider's entry with these keys over it, and state of its own.",
+        **{policy.section: _section(policy) for policy in PER_UPSTREAM},
+    )
+
+
+class Upstream(Leg):
+    """What a provider's entry holds besides one key per policy; `Provider` adds those."""
+
+    preset: str | None = Field(None, description="Catalogue entry beneath this one, where the key names none.")
+    listen: ListenSpec | None = Field(None, description="A port of its own, for SDKs that take no path.")
+    trace: Literal["restart", "pass"] = Field("restart", description="What becomes of the caller's traceparent.")
+    rewrite_urls: bool = Field(True, description="Lead absolute URLs in answers back through the sidecar.")
+    profile: Profile = Field(Profile(), description="What this provider is: facts, not wishes.")
+    accounts: dict[AccountName, Account] = Field(
+        {}, max_length=256, description="Further credentials by name, chosen with Tidegate-Account."
+    )
+
+    @property
+    def needs_account(self) -> bool:
+        """Whether a call has to name an account, because the provider's entry has no credential itself."""
+        return bool(self.accounts) and self.section("credential") is False
+
+    def legs(self) -> Iterator[tuple[tuple[str, ...], Leg]]:
+        """Yield every leg with the path of its entry: the provider's own, where it has one, then the accounts."""
+        if not self.needs_account:
+            yield (), self
+        for name, account in self.accounts.items():
+            yield ("accounts", name), account
+
+
+if TYPE_CHECKING:
+    Provider = Upstream
 else:
     Provider = create_model(
         "Provider",
@@ -232,4 +211,21 @@ class Settings(Frozen):
     log: Log = Field(Log(), description="What the log looks like.")
     drain_timeout: Duration = Field(25.0, description="Time that calls in flight get to end at shutdown.")
     drain_delay: Duration = Field(0.0, description="Time between failing readiness and closing the listeners.")
+    secrets: SecretReading = Field(SecretReading(), description="How secrets are read.")
+    catalogue: str | None = Field(None, min_length=1, description="Folder of presets of your own, beside this file.")
     providers: dict[ProviderName, Provider] = Field({}, description="The APIs behind tidegate, by name.")
+
+    def secret_refs(self) -> Iterator[tuple[tuple[str | int, ...], SecretRef]]:
+        """Yield every secret that is in use, with the path of its key; one that an account inherits comes once."""
+        for name, provider in self.providers.items():
+            found = [((*path, *key), ref) for path, leg in provider.legs() for key, ref in _refs_of(leg)]
+            first = {ref: key for key, ref in reversed(found)}
+            yield from ((("providers", name, *key), ref) for key, ref in found if first[ref] == key)
+
+
+def _refs_of(leg: Leg) -> Iterator[tuple[tuple[str | int, ...], SecretRef]]:
+    credential = leg.section("credential")
+    for key, refs in references(credential) if credential else ():
+        yield from ((("credential", *key), ref) for ref in refs)
+    if leg.tls is not None:
+        yield from ((("tls", key), ref) for key, ref in leg.tls.references().items())

@@ -186,6 +186,8 @@ def test_explain_shows_the_stack_and_the_way_of_a_request(file: Path, capsys: py
         (["explain", "nobody"], "it has mock"),
         (["explain", "mock", "GET"], "METHOD and PATH together"),
         (["explain", "mock", "GET", "anything"], "must begin with /"),
+        (["explain", "mock", "--account", "eu"], "--account goes with METHOD and PATH"),
+        (["explain", "mock", "GET", "/", "--account", "eu"], "no such account"),
     ],
 )
 def test_a_question_that_has_no_answer_says_what_to_ask(
@@ -193,15 +195,6 @@ def test_a_question_that_has_no_answer_says_what_to_ask(
 ) -> None:
     assert main([*arguments, "--config", str(file)]) == 2
     assert text in capsys.readouterr().err
-
-
-def test_the_catalogue_is_a_table_or_a_page(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["providers"]) == 0
-    assert "https://api.stripe.com" in capsys.readouterr().out
-    assert main(["providers", "stripe"]) == 0
-    assert "idempotency-key" in capsys.readouterr().out
-    assert main(["providers", "nobody"]) == 2
-    assert "stripe" in capsys.readouterr().err
 
 
 def test_the_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:

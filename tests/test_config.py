@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from proxy.addresses import BaseUrl
 from proxy.config import catalogue, load, preset, read
 from proxy.core.errors import ConfigError
-from proxy.core.secret import SecretRef
+from proxy.core.secret import SecretRef, SecretRefs
 from proxy.core.units import Rate
-from proxy.settings import BaseUrl
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = sorted((ROOT / "config").rglob("*.yaml"))
@@ -39,7 +39,7 @@ def test_a_catalogue_name_alone_is_enough(file: Path) -> None:
     file.write_text("providers:\n  stripe:\n")
     stripe = load(file).providers["stripe"]
     assert stripe.base_url == BaseUrl("https", "api.stripe.com", 443)
-    assert stripe.section("credential").token == SecretRef("env", "STRIPE_SECRET_KEY")
+    assert stripe.section("credential").token == SecretRefs([SecretRef("env", "STRIPE_SECRET_KEY")])
     assert stripe.profile.should_retry == "stripe-should-retry"
 
 
@@ -51,7 +51,7 @@ def test_what_the_user_writes_is_laid_over_the_preset_key_by_key(file: Path) -> 
     stripe = load(file).providers["stripe"]
     assert stripe.section("rate_limit").limits == (Rate(7, 1.0), Rate(9, 60.0))
     assert stripe.section("rate_limit").unhinted_pause == 0.0
-    assert stripe.section("credential").token == SecretRef("env", "OTHER")
+    assert stripe.section("credential").token == SecretRefs([SecretRef("env", "OTHER")])
     assert (stripe.profile.title, stripe.profile.should_retry) == ("Mine", "stripe-should-retry")
     assert stripe.section("retry") is False
 
@@ -129,7 +129,9 @@ def test_a_presets_secret_stays_with_its_host_unless_a_credential_is_written(fil
     (problem,) = problems(file, text)
     assert problem.startswith("4: providers.eu.base_url: another host than the preset's")
     file.write_text(text + "    credential: off\n  sendgrid: {base_url: 'https://api.eu.sendgrid.com'}\n")
-    assert load(file).providers["sendgrid"].section("credential").token == SecretRef("env", "SENDGRID_API_KEY")
+    assert load(file).providers["sendgrid"].section("credential").token == SecretRefs(
+        [SecretRef("env", "SENDGRID_API_KEY")]
+    )
 
 
 KEY = "sk_test_" + "example" * 3
@@ -173,20 +175,58 @@ def test_an_address_that_holds_a_secret_of_any_preset_is_refused(file: Path) -> 
     assert "T0" not in problem
 
 
-def test_a_problem_inside_a_preset_names_the_catalogues_file(
-    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "catalogue").mkdir()
-    (tmp_path / "catalogue" / "odd.yaml").write_text("base_url: https://x\nretry:\n  attempts: many\n")
-    monkeypatch.setattr("proxy.config.CATALOGUE", tmp_path / "catalogue")
-    catalogue.cache_clear()
-    file.write_text("providers: {odd: {}}\n")
+def test_a_preset_of_ones_own_stands_over_the_built_in_one(file: Path) -> None:
+    (file.parent / "mine").mkdir()
+    (file.parent / "mine" / "stripe.yaml").write_text("base_url: https://stripe.example.com\n")
+    (file.parent / "mine" / "acme.yaml").write_text("base_url: https://acme.example.com\n")
+    file.write_text("catalogue: mine\nproviders: {stripe: {}, acme: {}, github: {}}\n")
+    loaded = read(file)
+    hosts = {name: provider.base_url.host for name, provider in loaded.settings.providers.items()}
+    assert hosts == {"stripe": "stripe.example.com", "acme": "acme.example.com", "github": "api.github.com"}
+    assert loaded.origin(("providers", "acme", "base_url")) == "preset acme"
+    assert {"acme", "github"} <= set(catalogue(file.parent / "mine"))
+    assert preset("acme", file.parent / "mine").data == {"base_url": "https://acme.example.com"}
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("base_url: https://x\nretry:\n  attempts: many\n", "3: providers.odd.retry.attempts: must be a whole number"),
+        ("base_url: https://x\nprofile:\n  title: [a]\n", "3: profile.title: must be text; put it in quotes"),
+        ("a: &b 1\n", "1: a: uses a YAML anchor or alias (& or *); write the value out"),
+    ],
+)
+def test_a_problem_inside_a_preset_names_the_presets_own_file(file: Path, text: str, line: str) -> None:
+    (file.parent / "mine").mkdir()
+    odd = file.parent / "mine" / "odd.yaml"
+    odd.write_text(text)
+    file.write_text("catalogue: mine\nproviders: {odd: {}}\n")
     with pytest.raises(ConfigError) as caught:
         load(file)
-    catalogue.cache_clear()
-    assert caught.value.problems == ["catalogue/odd.yaml:3: providers.odd.retry.attempts: must be a whole number"]
+    assert caught.value.problems == [f"{odd}:{line}"]
+
+
+def test_a_catalogue_that_is_not_there_is_told(file: Path) -> None:
+    assert problems(file, "providers: {}\ncatalogue: mine\n") == [
+        "2: catalogue: no such folder; write the path of a folder of presets, beginning beside this file"
+    ]
 
 
 def test_the_catalogue_is_listed_and_read() -> None:
     assert {"mock", "stripe"} <= set(catalogue())
     assert preset("stripe").data["base_url"] == "https://api.stripe.com"
+
+
+def test_what_an_account_has_from_its_provider_is_told_once_and_what_is_its_own_beside_it(file: Path) -> None:
+    text = """
+providers:
+  stripe:
+    credential: {token: exec:/bin/x}
+    accounts:
+      eu: {}
+      us: {credential: {token: exec:/bin/y}}
+"""
+    assert [line.partition(": runs")[0] for line in problems(file, text)] == [
+        "4: providers.stripe.credential.token",
+        "7: providers.stripe.accounts.us.credential.token",
+    ]

@@ -10,11 +10,10 @@ from proxy.problems import Finding
 
 HOOK = SecretPattern(pattern=r"hooks\.slack\.com/services/[A-Za-z0-9/_-]+", contains=("hooks.slack.com",))
 KEY = SecretPattern(pattern="sk-[A-Za-z0-9_-]{20,}", contains=("sk-",))
-STRIPE = {"base_url": "https://api.stripe.com", "credential": {"scheme": "bearer", "token": "env:STRIPE_SECRET_KEY"}}
 
 
 def found(**tree: Any) -> list[Finding]:
-    return list(contradictions(tree, (HOOK, KEY)))
+    return list(contradictions(tree, lambda: (HOOK, KEY)))
 
 
 def of_url(url: Any, **entry: Any) -> list[Finding]:
@@ -104,30 +103,99 @@ def test_what_is_wrong_otherwise_is_left_to_others(tree: dict[str, Any]) -> None
     assert found(**tree) == []
 
 
+STRIPE = ("https://api.stripe.com", "https://sandbox.stripe.example")
+
+
 @pytest.mark.parametrize(
     "url", ["https://stripe.example.com", "http://127.0.0.1:9", "https://api.stripe.com.example", "builtin:mock"]
 )
-@pytest.mark.parametrize("written", [{}, {"credential": {}}, {"credential": None}])
-def test_a_presets_secret_goes_to_no_other_host_by_itself(url: str, written: dict[str, Any]) -> None:
-    assert "write credential, or credential: off" in misdirected({"base_url": url, **written}, STRIPE)
-
-
-@pytest.mark.parametrize(
-    "credential", [False, {"token": "env:MINE"}, {"scheme": "query", "name": "k", "value": "env:K"}]
-)
-def test_a_credential_that_is_written_may_go_anywhere(credential: Any) -> None:
-    assert misdirected({"base_url": "https://stripe.example.com", "credential": credential}, STRIPE) == ""
+def test_another_host_is_one_that_a_secret_is_not_meant_for(url: str) -> None:
+    assert misdirected(url, STRIPE)
 
 
 @pytest.mark.parametrize(
     "url",
-    ["https://files.stripe.com", "https://api.eu.stripe.com", "https://STRIPE.com.", "https://api.stripe.com:8443/v2"],
+    ["https://files.stripe.com", "https://api.eu.stripe.com", "https://STRIPE.com.", "https://api.stripe.com:8443/v2",
+     "https://sandbox.stripe.example"],
+)  # fmt: skip
+def test_hosts_of_the_same_domain_may_have_the_secret(url: str) -> None:
+    assert not misdirected(url, STRIPE)
+
+
+TENANTS = (
+    "https://tide.myshopify.com", "https://s3.eu-west-1.amazonaws.com", "https://api.acme.co.uk",
+    "https://tide.blob.core.windows.net", "https://management.azure.com", "https://tide.eu.aws.elastic.cloud",
+    "https://bigquery.googleapis.com",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://other.myshopify.com", "https://x.execute-api.eu-west-1.amazonaws.com", "https://api.other.co.uk",
+     "https://other.blob.core.windows.net", "https://vm.eu.cloudapp.azure.com", "https://other.eu.aws.elastic.cloud",
+     "https://myshopify.com"],
+)  # fmt: skip
+def test_a_neighbour_in_a_domain_of_many_tenants_is_a_stranger(url: str) -> None:
+    assert misdirected(url, TENANTS)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [*TENANTS, "https://files.acme.co.uk", "https://TIDE.myshopify.com./admin", "https://oauth2.googleapis.com/token"],
 )
-def test_hosts_of_the_presets_domain_may_have_its_secret(url: str) -> None:
-    assert misdirected({"base_url": url}, STRIPE) == ""
+def test_a_tenants_own_hosts_may_have_the_secret(url: str) -> None:
+    assert not misdirected(url, TENANTS)
 
 
-def test_a_preset_without_a_secret_may_stand_beneath_any_host() -> None:
-    entry = {"base_url": "https://other.example"}
-    assert misdirected(entry, {"base_url": "builtin:mock", "credential": False}) == ""
-    assert misdirected({"retry": False}, STRIPE) == ""
+def test_an_ip_address_that_ends_alike_is_a_stranger() -> None:
+    assert misdirected("https://203.0.113.7", ["https://10.9.113.7"])
+    assert not misdirected("https://10.9.113.7:8443", ["https://10.9.113.7"])
+
+
+def test_an_address_that_is_none_is_told_elsewhere() -> None:
+    assert not misdirected(4, STRIPE)
+    assert not misdirected("https://x.example", [])
+
+
+def test_two_refresh_tokens_are_not_kept_in_one_file() -> None:
+    own = {"scheme": "oauth2", "persist": "/var/lib/t/one"}
+    beside = {"scheme": "all", "of": {"x": {"scheme": "oauth2", "persist": "/var/lib/t/./one"}}}
+    inherits = {"credential": own, "accounts": {"eu": {"credential": own}, "us": {"credential": {"persist": "/b"}}}}
+    path = "providers.acme.credential.persist"
+    assert [(".".join(map(str, where)), text) for where, text in found(
+        providers={"acme": inherits, "other": {"credential": beside}, "third": {"credential": {"persist": "/c"}}}
+    )] == [
+        ("providers.acme.accounts.eu.credential.persist", f"the same file as {path}; give each its own"),
+        ("providers.other.credential.of.x.persist", f"the same file as {path}; give each its own"),
+    ]  # fmt: skip
+
+
+def test_a_command_must_be_allowed() -> None:
+    credential = {"scheme": "basic", "username": "env:U", "password": ["file:/p", "exec:/bin/secret x"]}
+    providers = {"x": {"credential": credential, "accounts": {"eu": {"credential": {"username": "exec:/bin/user"}}}}}
+    where = [where for where, _ in found(providers=providers)]
+    assert where == [
+        ("providers", "x", "credential", "password", 1),
+        ("providers", "x", "accounts", "eu", "credential", "username"),
+    ]
+    assert all("secrets: {exec: true}" in text for _, text in found(providers=providers))
+    assert found(providers=providers, secrets={"exec": True}) == []
+
+
+def test_a_provider_that_can_not_be_served_says_why() -> None:
+    assert found(providers={"apns": {"profile": {"unsupported": "speaks HTTP/2 only"}}}) == [
+        (("providers", "apns"), "speaks HTTP/2 only")
+    ]
+
+
+def test_an_account_is_bound_by_the_same_rules() -> None:
+    accounts = {"eu": {"base_url": "http://10.0.0.1"}, "us": {"base_url": "https://hooks.slack.com/" + "services/T0"}}
+    where = [where for where, _ in found(providers={"x": {"accounts": accounts}})]
+    assert where == [("providers", "x", "accounts", name, "base_url") for name in ("eu", "us")]
+
+
+def test_a_token_is_not_fetched_in_the_clear_from_another_machine() -> None:
+    credential = {"scheme": "oauth2", "token_url": "http://10.0.0.1/token"}
+    ((where, text),) = of_url("https://x.example", credential=credential)
+    assert (where[-1], text[:28]) == ("token_url", "sends secrets in the clear; ")
+    assert of_url("https://x.example", credential={**credential, "token_url": "http://127.0.0.1:9/token"}) == []

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from proxy.config import Loaded, read
-from proxy.explain import explain, explain_call, injected_names
+from proxy.explain import explain, explain_call
 from proxy.stack import PER_CALL, PER_UPSTREAM
 
 
@@ -24,6 +24,13 @@ def loaded(tmp_path: Path) -> Loaded:
         "  dotty: {base_url: 'https://x.example.com/v2', profile: {dot_segments: true}}\n"
         "  maps: {base_url: 'https://maps.example.com', credential: {scheme: query, name: my key, value: env:MAPS}}\n"
         "  mock: {}\n"
+        "  square: {host: sandbox}\n"
+        "  perplexity: {credential: {token: ['file:/etc/new', 'file:/etc/old']}}\n"
+        "  paypal:\n"
+        "    idempotency: off\n"
+        "    accounts:\n"
+        "      eu: {credential: {client_id: env:EU_ID, client_secret: env:EU_SECRET}, retry: off}\n"
+        "  sendgrid: {credential: off, accounts: {eu: {credential: {token: env:EU}}}}\n"
     )
     return read(file)
 
@@ -32,8 +39,10 @@ def rows(text: str) -> list[list[str]]:
     return [line.split() for line in text.splitlines()]
 
 
-def call(loaded: Loaded, name: str, method: str = "POST", path: str = "/v1/x") -> dict[str, str]:
-    lines = explain_call(loaded, name, method, path).splitlines()[1:]
+def call(
+    loaded: Loaded, name: str, method: str = "POST", path: str = "/v1/x", account: str | None = None
+) -> dict[str, str]:
+    lines = explain_call(loaded, name, method, path, account).splitlines()[1:]
     return {line[2:14].strip(): line[14:] for line in lines}
 
 
@@ -87,7 +96,8 @@ def test_the_upstream_url_keeps_prefix_path_and_query(loaded: Loaded) -> None:
     ("name", "method", "start"),
     [
         ("stripe", "get", "yes, 3 attempts at most: GET is idempotent"),
-        ("stripe", "POST", "with the header idempotency-key, 3 attempts at most"),
+        ("stripe", "POST", "yes, 3 attempts at most: the header idempotency-key tells a second one, and is put in"),
+        ("mock", "POST", "with the header idempotency-key, 3 attempts at most; without it only while"),
         ("stripe", "PATCH", "only while no byte of it was sent"),
         ("twilio", "GET", "never: retry.attempts is 1"),
         ("slack", "GET", "never: retry is off"),
@@ -114,10 +124,11 @@ def test_deadline_and_timeouts_are_told(loaded: Loaded) -> None:
 
 def test_what_is_injected_is_told_by_name(loaded: Loaded) -> None:
     assert call(loaded, "stripe")["injected"].startswith("header Authorization from env:STRIPE_SECRET_KEY")
-    assert call(loaded, "maps")["injected"].startswith("query my%20key from env:MAPS")
+    assert call(loaded, "maps")["injected"].startswith("query my key from env:MAPS")
     assert call(loaded, "mock")["injected"].startswith("nothing")
-    maps = loaded.settings.providers["maps"]
-    assert injected_names(maps.section("credential"), maps.profile) == ["query my%20key"]
+    assert call(loaded, "perplexity")["injected"].startswith(
+        "header Authorization from file:/etc/new (new), file:/etc/old (old)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -139,3 +150,84 @@ def test_dots_that_are_no_segments_are_fine(path: str, loaded: Loaded) -> None:
 def test_what_can_be_no_request_is_refused(method: str, path: str, loaded: Loaded) -> None:
     with pytest.raises(ValueError, match="must"):
         explain_call(loaded, "stripe", method, path)
+
+
+def test_what_makes_a_post_repeatable_stands_beside_its_policy(loaded: Loaded) -> None:
+    lines = explain(loaded, "stripe").splitlines()
+    made = "  key header idempotency-key of POST; made where missing preset stripe"
+    assert made.split() in rows("\n".join(lines))
+    lines = explain(loaded, "paypal").splitlines()
+    assert any(
+        line.startswith("  key") and line.split("; ")[1].startswith("only the caller's  preset") for line in lines
+    )
+    reads = ["only", "reads", "POST", "/v1/notifications/verify-webhook-signature", "preset", "paypal"]
+    assert reads in rows(explain(loaded, "paypal"))
+
+
+def test_a_key_in_the_body_counts_where_the_provider_takes_one(loaded: Loaded) -> None:
+    made = call(loaded, "square", path="/v2/payments")["sent again"]
+    assert made.startswith("yes, 3 attempts at most: the body field idempotency_key of a JSON body tells")
+    assert call(loaded, "square", path="/v2/unknown")["sent again"].startswith("only while no byte of it was sent")
+
+
+def test_a_post_that_only_reads_is_sent_again(loaded: Loaded) -> None:
+    told = call(loaded, "square", path="/v2/orders/search")["sent again"]
+    assert told == "yes, 3 attempts at most: this one only reads"
+
+
+def test_without_minting_only_the_callers_key_counts(loaded: Loaded) -> None:
+    told = call(loaded, "paypal", path="/v2/checkout/orders")["sent again"]
+    assert told.startswith("with the header paypal-request-id, 3 attempts at most")
+
+
+def test_where_the_credential_goes_and_the_other_hosts_are_told(loaded: Loaded) -> None:
+    shown = rows(explain(loaded, "square"))
+    assert ["goes", "to", "header", "Authorization", "preset", "square"] in shown
+    assert ["base_url", "https://connect.squareupsandbox.com", "config", f"{loaded.file}:12"] in shown
+    assert ["hosts", "sandbox:", "https://connect.squareupsandbox.com"] in shown
+
+
+def test_of_two_live_secrets_it_is_told_which_is_new(loaded: Loaded) -> None:
+    shown = rows(explain(loaded, "perplexity"))
+    expected = ["token", "file:/etc/new", "(new),", "file:/etc/old", "(old)", "config", f"{loaded.file}:13"]
+    assert expected in shown
+
+
+def test_of_an_account_only_the_differences_are_told(loaded: Loaded) -> None:
+    shown = rows(explain(loaded, "paypal"))
+    at = shown.index(["account", "eu"])
+    assert shown[at + 1 :] == [
+        ["retry", "off", "config", f"{loaded.file}:17"],
+        ["credential.client_id", "env:EU_ID", "config", f"{loaded.file}:17"],
+        ["credential.client_secret", "env:EU_SECRET", "config", f"{loaded.file}:17"],
+    ]
+
+
+def test_a_call_may_name_an_account(loaded: Loaded) -> None:
+    assert call(loaded, "paypal", "GET")["account"] == "the provider's own; Tidegate-Account chooses one of eu"
+    told = call(loaded, "paypal", "GET", account="eu")
+    assert (told["account"], told["sent again"]) == ("eu", "never: retry is off")
+    assert told["injected"].startswith("header Authorization from env:EU_ID, env:EU_SECRET;")
+    with pytest.raises(ValueError, match="no such account; this provider has one of eu"):
+        call(loaded, "paypal", account="us")
+    with pytest.raises(ValueError, match="no such account; this provider has none"):
+        call(loaded, "mock", account="us")
+
+
+def test_a_provider_without_a_credential_of_its_own_needs_an_account(loaded: Loaded) -> None:
+    assert "must name an account in Tidegate-Account, one of eu" in explain_call(loaded, "sendgrid", "GET", "/v3/x")
+    assert "with Tidegate-Account, one of eu" in explain(loaded, "sendgrid")
+    assert "goes to" in explain_call(loaded, "sendgrid", "GET", "/v3/x", "eu")
+
+
+def test_a_call_for_a_token_is_answered_here(loaded: Loaded) -> None:
+    assert "answered by tidegate with a placeholder" in explain_call(loaded, "paypal", "POST", "/v1/oauth2/token")
+
+
+def test_the_path_is_shown_as_the_log_will_show_it(loaded: Loaded) -> None:
+    assert call(loaded, "stripe", "GET", "/v1/charges/ch_1?expand=x")["logged as"] == "/v1/charges/{id}"
+
+
+def test_a_long_value_pushes_only_its_own_origin_aside(loaded: Loaded) -> None:
+    origins = {line.index("default") for line in explain(loaded, "paypal").splitlines() if line.endswith("default")}
+    assert len(origins) == 1

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from proxy.addresses import parse_base_url
 from proxy.core.events import Event
 from proxy.edge.listener.server import Server
 from proxy.edge.secrets import Secrets
 from proxy.listeners import Listeners, Unavailable
 from proxy.providers import Providers
-from proxy.settings import Settings, parse_base_url
+from proxy.settings import Settings
 from tests.support.caller import Caller, request, run_on_uvloop
 from tests.support.sidecar import free_port
 from tests.support.wire import HOLD, Wire, reply

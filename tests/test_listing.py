@@ -1,38 +1,41 @@
-"""The catalogue is shown as a table, and each preset on a page of its own."""
+"""The catalogue is shown as a table that fits a terminal."""
 
-import pytest
+from pathlib import Path
 
 from proxy.config import catalogue
-from proxy.listing import page, table
+from proxy.entries import read_entry
+from proxy.layout import WIDTH
+from proxy.listing import HEAD, scheme_of, table
+from proxy.presets import Presets
 
 
-def test_the_table_has_one_line_per_preset_with_address_and_limits() -> None:
+def row(name: str, presets: Presets | None = None) -> list[str]:
+    return next(line.split() for line in table(presets).splitlines() if line.startswith(f"{name} "))
+
+
+def test_there_is_one_line_per_preset_beneath_the_head() -> None:
     head, *lines = table().splitlines()
-    assert head.split() == ["NAME", "PROVIDER", "ADDRESS", "CREDENTIAL", "LIMITS"]
-    assert [line.split()[0] for line in lines] == list(catalogue())
-    stripe = next(line for line in lines if line.startswith("stripe "))
-    assert stripe.split() == ["stripe", "Stripe", "https://api.stripe.com", "bearer", "100/1s"]
+    assert tuple(head.split()) == HEAD
+    assert [line.split()[0] for line in lines[: lines.index("")]] == list(catalogue())
 
 
-@pytest.mark.parametrize("name", catalogue())
-def test_every_preset_has_a_page_that_ends_with_what_to_write(name: str) -> None:
-    lines = page(name).splitlines()
-    assert lines[0].startswith(f"{name}: ")
-    assert lines[-1].strip() == f"{name}: {{}}"
+def test_the_table_is_no_wider_than_a_terminal() -> None:
+    assert max(map(len, table().splitlines())) <= WIDTH
 
 
-def test_a_page_tells_credential_limits_and_retries() -> None:
-    text = page("stripe")
-    assert "{scheme: bearer, token: env:STRIPE_SECRET_KEY}, sent as header Authorization" in text
-    assert "100/1s" in text
-    assert "POST with the header idempotency-key" in text
+def test_a_line_tells_title_scheme_key_and_address() -> None:
+    assert row("stripe") == ["stripe", "Stripe", "bearer", "made", "api.stripe.com"]
+    assert row("sendgrid") == ["sendgrid", "SendGrid", "bearer", "-", "api.sendgrid.com"]
 
 
-def test_a_provider_without_idempotency_key_says_what_that_means() -> None:
-    assert "all else only if nothing was sent" in page("twilio")
+def test_of_several_credentials_in_one_call_each_is_named_once() -> None:
+    presets = Presets()
+    assert scheme_of(read_entry("twilio", presets)) == "basic+path"
+    assert scheme_of(read_entry("edamam", presets)) == "query"
+    assert scheme_of(read_entry("mock", presets)) == "none"
 
 
-def test_the_sdk_lines_hold_the_address_on_the_sidecar() -> None:
-    text = page("stripe")
-    assert "http://127.0.0.1:4780/stripe" in text
-    assert "{base}" not in text
+def test_presets_of_the_users_own_stand_among_the_others(tmp_path: Path) -> None:
+    text = "base_url: https://{shop}.acme.example\nprofile: {title: Acme, idempotency: {header: x-key}}\n"
+    (tmp_path / "acme.yaml").write_text(text)
+    assert row("acme", Presets(tmp_path)) == ["acme", "Acme", "none", "yes", "{shop}.acme.example"]

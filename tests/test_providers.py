@@ -3,11 +3,12 @@ from typing import Any
 
 import pytest
 
+from proxy.addresses import parse_base_url
 from proxy.core.call import Reply
 from proxy.core.errors import CircuitOpen, CredentialMissing, ProviderPaused, RateLimited
 from proxy.edge.secrets import Secrets
 from proxy.providers import Providers
-from proxy.settings import Settings, parse_base_url
+from proxy.settings import Settings
 from tests.support.caller import run_on_uvloop
 from tests.support.script import make_call
 from tests.support.wire import HOLD, Script, Wire, reply
@@ -26,10 +27,12 @@ class Configured:
         plain = {name: {"retry": False, **entry} for name, entry in entries.items()}
         self.live.update(Settings.model_validate({"providers": plain}).providers)
 
-    async def ask(self, name: str, method: str = "GET") -> Reply:
-        return await self.live.routes[name].handler(make_call(method, provider=name))
+    async def ask(self, name: str, method: str = "GET", account: str | None = None) -> Reply:
+        call = make_call(method, provider=name)
+        call.account = account
+        return await self.live.routes[name].handler(call)
 
-    def snapshot(self, name: str, section: str) -> dict[str, object]:
+    def snapshot(self, name: str, section: str) -> Any:
         return self.live.snapshots(0.0)[name][section]
 
 
@@ -183,11 +186,107 @@ def test_a_snapshot_tells_every_layer_in_order_and_the_connections_last() -> Non
     run_on_uvloop(scenario())
 
 
-def test_the_header_with_a_provider_s_own_id_is_told_where_the_profile_has_one() -> None:
+def keyed(url: str, **accounts: dict[str, Any]) -> dict[str, Any]:
+    """Return an entry with accounts, all at one address, each with its own secret."""
+    full = {
+        name: {"base_url": url, "retry": False, "credential": {"scheme": "bearer", "token": f"env:{name}"}, **keys}
+        for name, keys in accounts.items()
+    }
+    return {"base_url": url, "credential": {"scheme": "bearer", "token": "env:OWN"}, "accounts": full}
+
+
+KEYS = {name: f"sk_test_{name}" for name in ("OWN", "EU", "US")}
+
+
+def sent(wire: Wire) -> list[bytes]:
+    return [value for one in wire.requests for name, value in one.fields if name == b"Authorization"]
+
+
+def test_each_account_sends_its_own_credential_and_none_means_the_providers() -> None:
     async def scenario() -> None:
-        providers = Configured()
-        named = {"base_url": "https://api.example.com", "profile": {"request_id": "X-Amzn-RequestId"}}
-        providers.update(named=named, plain={"base_url": "https://api.example.com"})
-        assert providers.live.request_ids() == {"named": "x-amzn-requestid"}
+        async with Wire() as wire:
+            providers = Configured(KEYS)
+            providers.update(acme=keyed(wire.url, EU={}, US={}))
+            for account in (None, "EU", "US"):
+                await providers.ask("acme", account=account)
+            assert sent(wire) == [b"Bearer sk_test_OWN", b"Bearer sk_test_EU", b"Bearer sk_test_US"]
+            route = providers.live.routes["acme"]
+            assert (route.accounts, route.needs_account) == (("EU", "US"), False)
+            assert len(wire.links) == 3  # no connection serves two accounts
+            providers.live.close()
+            await wire.until(lambda: wire.open == 0)
+
+    run_on_uvloop(scenario())
+
+
+def test_one_accounts_breaker_limit_and_pause_are_nobody_elses() -> None:
+    async def scenario() -> None:
+        async with Wire(reply(500), reply(500), reply(429, b"", b"Retry-After: 30"), reply(200)) as wire:
+            providers = Configured(KEYS)
+            providers.update(acme=keyed(wire.url, EU={"breaker": BREAKER}, US={}))
+            accounts = ("EU", "EU", "US", None)
+            assert [(await providers.ask("acme", account=one)).status for one in accounts] == [500, 500, 429, 200]
+            for account, refusal in (("EU", CircuitOpen), ("US", ProviderPaused)):
+                with pytest.raises(refusal):
+                    await providers.ask("acme", account=account)
+            assert (await providers.ask("acme")).status == 200
+            state = providers.live.snapshots(0.0)["acme"]
+            assert list(state["accounts"]) == ["EU", "US"]
+            assert state["accounts"]["EU"]["breaker"]["state"] == "open"
+            assert state["breaker"]["state"] == "closed"
+            providers.live.close()
+
+    run_on_uvloop(scenario())
+
+
+def test_a_reload_keeps_the_legs_that_did_not_change() -> None:
+    async def scenario() -> None:
+        async with Wire() as wire:
+            providers = Configured(KEYS)
+            providers.update(acme=keyed(wire.url, EU={}, US={}))
+            for account in (None, "EU", "US"):
+                await providers.ask("acme", account=account)
+            providers.update(acme=keyed(wire.url, EU={}, ASIA={"credential": False}))
+            await wire.until(lambda: wire.open == 2)  # US is gone, the others kept their connections
+            for account in (None, "EU", "ASIA"):
+                await providers.ask("acme", account=account)
+            assert len(wire.links) == 4
+            providers.live.close()
+
+    run_on_uvloop(scenario())
+
+
+def test_a_changed_account_goes_on_with_what_was_known_of_it() -> None:
+    async def scenario() -> None:
+        async with Wire(reply(500), reply(500), reply(200)) as wire:
+            providers = Configured(KEYS)
+            providers.update(acme=keyed(wire.url, EU={"breaker": BREAKER}))
+            for _ in range(2):
+                await providers.ask("acme", account="EU")
+            providers.update(acme=keyed(wire.url, EU={"breaker": BREAKER, "timeout": {"attempt": "9s"}}))
+            with pytest.raises(CircuitOpen):
+                await providers.ask("acme", account="EU")
+            providers.live.close()
+
+    run_on_uvloop(scenario())
+
+
+def test_without_a_credential_of_its_own_a_provider_is_its_accounts() -> None:
+    async def scenario() -> None:
+        providers = Configured({"EU": "sk_test_EU"})
+        providers.update(acme={**keyed("https://api.example.com", EU={}, US={}), "credential": False})
+        route = providers.live.routes["acme"]
+        assert (route.accounts, route.needs_account) == (("EU", "US"), True)
+        assert providers.live.missing_secrets() == ["acme: account US: env:US: the variable is not set"]
+        assert list(providers.live.snapshots(0.0)["acme"]) == ["deadline", "bulkhead", "accounts"]
+
+    run_on_uvloop(scenario())
+
+
+def test_the_names_under_which_events_are_told_are_bounded_by_the_configuration() -> None:
+    async def scenario() -> None:
+        providers = Configured(KEYS)
+        providers.update(acme=keyed("https://api.example.com", EU={}), other={"base_url": "https://x.example"})
+        assert providers.live.names == ["acme", "other"]
 
     run_on_uvloop(scenario())

@@ -37,10 +37,17 @@ def test_a_provider_may_be_its_name_alone() -> None:
     assert {"type": "null"} in schema()["properties"]["providers"]["additionalProperties"]["anyOf"]
 
 
+def test_an_account_is_written_as_its_name_and_what_differs() -> None:
+    assert "required" not in schema()["$defs"]["Account"]
+    assert {"type": "null"} in provider()["properties"]["accounts"]["additionalProperties"]["anyOf"]
+
+
 def test_durations_and_references_are_text_with_a_shape() -> None:
     definitions = schema()["$defs"]
     assert definitions["Deadline"]["properties"]["total"]["type"] == "string"
-    assert "env:" in definitions["Bearer"]["properties"]["token"]["pattern"]
+    one, several = definitions["Bearer"]["properties"]["token"]["anyOf"]
+    assert "env:" in one["pattern"]
+    assert (several["items"]["pattern"], several["maxItems"]) == (one["pattern"], 2)
 
 
 def test_all_that_is_referred_to_is_there() -> None:

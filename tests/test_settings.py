@@ -7,11 +7,9 @@ from pydantic import ValidationError
 
 from proxy.core.units import Listen
 from proxy.settings import (
-    BaseUrl,
     Provider,
     RequiredHeader,
     Settings,
-    parse_base_url,
     parse_required_header,
 )
 from proxy.stack import PER_CALL, PER_UPSTREAM
@@ -43,39 +41,6 @@ def test_a_provider_has_a_section_for_each_policy_of_the_stack() -> None:
 @pytest.mark.parametrize("section", [policy.section for policy in PER_CALL + PER_UPSTREAM])
 def test_any_section_can_be_off(section: str) -> None:
     assert provider(**{section: False}).section(section) is False
-
-
-@pytest.mark.parametrize(
-    ("text", "url"),
-    [
-        ("https://api.stripe.com", BaseUrl("https", "api.stripe.com", 443)),
-        ("https://API.Example.COM/", BaseUrl("https", "api.example.com", 443)),
-        ("https://api.example.com:8443/v1/x/", BaseUrl("https", "api.example.com", 8443, "/v1/x")),
-        ("http://127.0.0.1:9090/a%20b", BaseUrl("http", "127.0.0.1", 9090, "/a%20b")),
-        ("http://localhost", BaseUrl("http", "localhost", 80)),
-        ("https://[2001:DB8::1]:1/x", BaseUrl("https", "2001:db8::1", 1, "/x")),
-        ("builtin:mock", BaseUrl("builtin", "mock", 0)),
-    ],
-)
-def test_a_base_url_is_scheme_host_port_and_prefix(text: str, url: BaseUrl) -> None:
-    assert parse_base_url(text) == url
-    assert parse_base_url(str(url)) == url
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "", "api.example.com", "ftp://x", "https:", "https://", "https:///x", "https:x", "//x", "HTTPS//x",
-        "https://user@x", "https://user:sk_test_example@x", "https://x?key=sk_test_example", "https://x#f", "https://x?",
-        "https://x:0", "https://x:65536", "https://x:abc", "https://x:-1", "https://[::1", "https://[::g]",
-        "https://[fe80::1%25eth0]", "https://a b", "https://x/\n", "https://x/a/../b", "https://x//y", "https://-x",
-        "https://x_.y..z", "https://exämple.com", "https://" + "a." * 130 + "com", "builtin:other", 4, None, ["https://x"],
-    ],
-)  # fmt: skip
-def test_what_is_no_base_url_is_refused_without_repeating_it(text: object) -> None:
-    with pytest.raises(ValueError, match=r"not a base URL|holds a") as caught:
-        parse_base_url(text)
-    assert "sk_test_example" not in str(caught.value)
 
 
 def test_a_required_header_has_a_name_and_perhaps_a_value() -> None:
@@ -120,3 +85,62 @@ def test_a_listener_that_could_not_work_is_refused(egress: dict[str, Any]) -> No
 def test_settings_can_not_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         setattr(provider(), "preset", "x")  # noqa: B010  # mypy sees a plain assignment through
+
+
+BEARER = {"scheme": "bearer", "token": "env:OWN"}
+EU = {"base_url": "https://eu.example.com", "credential": {"scheme": "bearer", "token": ["env:NEW", "env:OWN"]}}
+
+
+def test_an_account_has_the_sections_of_one_upstream_and_no_others() -> None:
+    (account,) = provider(accounts={"eu": EU}).accounts.values()
+    for policy in PER_UPSTREAM:
+        assert account.section(policy.section) is not None
+    for key in ("deadline", "bulkhead", "listen", "preset", "profile", "accounts"):
+        with pytest.raises(ValidationError, match="Extra inputs"):
+            provider(accounts={"eu": {**EU, key: {}}})
+
+
+@pytest.mark.parametrize("name", ["eu", "EU_1", "tenant-7.b", "0", "x" * 63])
+def test_an_account_name_is_a_word(name: str) -> None:
+    assert list(provider(accounts={name: EU}).accounts) == [name]
+
+
+@pytest.mark.parametrize("name", ["", "-a", "a b", "a,b", "ä", "x" * 64, "a\n", "a/b"])
+def test_any_other_account_name_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="not an account name"):
+        provider(accounts={name: EU})
+
+
+def test_the_accounts_of_a_provider_are_bounded() -> None:
+    with pytest.raises(ValidationError, match="at most 256"):
+        provider(accounts={f"a{number}": EU for number in range(257)})
+
+
+def test_the_legs_are_the_providers_own_and_its_accounts() -> None:
+    with_own = provider(credential=BEARER, accounts={"eu": EU})
+    assert [path for path, _ in with_own.legs()] == [(), ("accounts", "eu")]
+    assert not with_own.needs_account
+    without = provider(accounts={"eu": EU})
+    assert [path for path, _ in without.legs()] == [("accounts", "eu")]
+    assert without.needs_account
+    assert not provider().needs_account
+
+
+def test_every_secret_is_listed_with_its_key_and_an_inherited_one_once() -> None:
+    entry = {
+        "base_url": "https://x.example",
+        "credential": BEARER,
+        "tls": {"ca": "file:/ca"},
+        "accounts": {"eu": {**EU, "tls": {"ca": "file:/ca"}}},
+    }
+    settings = Settings.model_validate({"providers": {"acme": entry}})
+    assert [(".".join(map(str, where)), str(ref)) for where, ref in settings.secret_refs()] == [
+        ("providers.acme.credential.token", "env:OWN"),
+        ("providers.acme.tls.ca", "file:/ca"),
+        ("providers.acme.accounts.eu.credential.token", "env:NEW"),
+    ]
+
+
+def test_commands_are_off_unless_they_are_allowed() -> None:
+    reading = Settings().secrets
+    assert (reading.exec, reading.exec_timeout, reading.exec_ttl) == (False, 10.0, 300.0)

@@ -5,8 +5,10 @@ import pytest
 
 from proxy.core.call import Handler, Policy
 from proxy.core.errors import CircuitOpen, RateLimited
+from proxy.core.profile import Idempotency as PlaceOfKey
+from proxy.core.profile import Profile
 from proxy.settings import Settings
-from proxy.stack import PER_CALL, PER_UPSTREAM, build
+from proxy.stack import PER_CALL, PER_UPSTREAM, build, joint, take_over
 from tests.support.script import Script, make_call, make_runtime
 from tests.support.virtual import run
 
@@ -15,13 +17,15 @@ EVERYTHING = {
     "credential": {"scheme": "bearer", "token": "env:KEY"},
     "rate_limit": {"limits": ["100/1s"]},
 }
-ORDER = ["deadline", "bulkhead", "retry", "breaker", "rate_limit", "credential", "timeout"]
+MINTING = Profile(idempotency=PlaceOfKey(mint=True))
+ORDER = ["idempotency", "deadline", "bulkhead", "retry", "breaker", "rate_limit", "credential", "timeout"]
 
 
 def stack(send: Handler, **sections: Any) -> tuple[Handler, list[Policy]]:
     """Build the stack of a provider that has every section, but for those named here."""
     settings = Settings.model_validate({"providers": {"acme": {**EVERYTHING, **sections}}})
-    return build(settings.providers["acme"].section, make_runtime(secrets={"env:KEY": "sk_test_example"}), send)
+    runtime = make_runtime(profile=MINTING, secrets={"env:KEY": "sk_test_example"})
+    return build(settings.providers["acme"].section, runtime, send)
 
 
 def only(send: Handler, **sections: Any) -> tuple[Handler, list[Policy]]:
@@ -30,7 +34,7 @@ def only(send: Handler, **sections: Any) -> tuple[Handler, list[Policy]]:
 
 
 def test_the_order_is_this_one() -> None:
-    assert [policy.section for policy in PER_CALL] == ["deadline", "bulkhead"]
+    assert [policy.section for policy in PER_CALL] == ["idempotency", "deadline", "bulkhead"]
     assert [policy.section for policy in PER_UPSTREAM] == ["retry", "breaker", "rate_limit", "credential", "timeout"]
 
 
@@ -54,6 +58,15 @@ def test_a_section_that_is_off_is_an_absent_layer() -> None:
         for section in ORDER:
             _, layers = stack(Script(200), **{section: False})
             assert [layer.section for layer in layers] == [name for name in ORDER if name != section]
+
+    run(scenario())
+
+
+def test_a_layer_that_has_nothing_to_do_is_absent() -> None:
+    async def scenario() -> None:
+        settings = Settings.model_validate({"providers": {"acme": EVERYTHING}})
+        _, layers = build(settings.providers["acme"].section, make_runtime(), Script(200))
+        assert [layer.section for layer in layers] == ORDER[1:]
 
     run(scenario())
 
@@ -131,3 +144,26 @@ async def outcome(handler: Handler) -> int | type[Exception]:
         return (await handler(make_call())).status
     except (CircuitOpen, RateLimited) as error:
         return type(error)
+
+
+def test_the_joint_picks_the_leg_of_the_calls_account() -> None:
+    async def scenario() -> None:
+        own, eu = Script(200), Script(201)
+        pick = joint({None: own, "eu": eu})
+        call = make_call()
+        call.account = "eu"
+        assert [(await pick(one)).status for one in (make_call(), call)] == [200, 201]
+
+    run(scenario())
+
+
+def test_layers_of_the_same_section_take_over_from_one_another() -> None:
+    async def scenario() -> None:
+        breaker = {"failures": 1, "open": "60s"}
+        old, before = only(Script(503), breaker=breaker)
+        await old(make_call())
+        top, layers = only(Script(200), breaker=breaker, timeout={})
+        take_over(layers, before)
+        assert await outcome(top) is CircuitOpen
+
+    run(scenario())

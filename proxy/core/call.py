@@ -5,9 +5,10 @@ A `Policy` is a Handler that holds the next one. There is no second way to exten
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from proxy.core.outcome import Outcome
+from proxy.core.profile import Profile
 from proxy.core.units import Frozen
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -108,11 +109,15 @@ class Call:
     connect_s, body_idle_s: seconds, set by the timeout policy. retry, account: what
     the caller steered with `Tidegate-*` headers. on_continue: tells a caller that waits for it
     that the provider wants the body (100 Continue), or None.
+    base: the address by which the caller reached this provider, for URLs that lead back here.
+    minted_key: the idempotency key that tidegate made, "" where the caller sent its own or none is taken.
+    renewed: whether this call was given another credential after a refusal. retries_spent: whether another attempt
+    would have helped and is not made any more, so that an SDK should not make it either.
     """
 
     __slots__ = (
-        "account", "attempt_until", "body", "body_idle_s", "connect_s", "deadline_at", "headers",
-        "method", "on_continue", "provider", "record", "request_id", "retry", "target",
+        "account", "attempt_until", "base", "body", "body_idle_s", "connect_s", "deadline_at", "headers", "method",
+        "minted_key", "on_continue", "provider", "record", "renewed", "request_id", "retries_spent", "retry", "target",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - the six parts of a request
@@ -129,10 +134,12 @@ class Call:
         self.retry = True
         self.account: str | None = None
         self.on_continue: Callable[[], None] | None = None
+        self.base = self.minted_key = ""
+        self.renewed = self.retries_spent = False
 
-    def outgoing(self, target: bytes, headers: Headers) -> "Call":
-        """Return a copy with another target and other headers: what the credential policy sends on."""
-        copy = Call(self.provider, self.method, target, headers, self.body, self.record)
+    def outgoing(self) -> "Call":
+        """Return a copy for one attempt: what the credential policy fills in and sends on."""
+        copy = Call(self.provider, self.method, self.target, self.headers, self.body, self.record)
         copy.request_id = self.request_id
         copy.deadline_at = self.deadline_at
         copy.retry = self.retry
@@ -168,9 +175,11 @@ class Reply:
     headers: as they stood on the wire, framing fields included. body: the whole body when it arrived
     whole, else b"" and `stream` holds the rest. trailers: of a body that arrived whole; others are the stream's.
     pause_s: seconds for which the rate limiter holds calls to the provider back from here on, 0.0 for none.
+    renewed: the credential was refused, and another attempt would carry another one. own: tidegate made it, in the
+    provider's place.
     """
 
-    __slots__ = ("body", "headers", "outcome", "pause_s", "reason", "status", "stream", "trailers")
+    __slots__ = ("body", "headers", "outcome", "own", "pause_s", "reason", "renewed", "status", "stream", "trailers")
 
     def __init__(self, status: int, reason: bytes, headers: Headers, body: bytes, stream: Stream | None = None) -> None:
         self.status = status
@@ -181,6 +190,7 @@ class Reply:
         self.trailers: Headers = _NO_TRAILERS
         self.outcome = _OK
         self.pause_s = 0.0
+        self.renewed = self.own = False
 
     def discard(self) -> None:
         """Give up the body: a reply that is not passed on must not keep its connection."""
@@ -206,6 +216,14 @@ class Policy(ABC):
         One that only acts beforehand is a plain function that returns what `inner` returns: a layer without a
         coroutine costs half as much.
         """
+
+    @classmethod
+    def needed(cls, config: Any, profile: Profile) -> bool:  # noqa: ARG003 - most policies always have something to do
+        """Say whether the layer has anything to do for this provider; else it is absent, as if it were off.
+
+        config: the policy's own Config.
+        """
+        return True
 
     def adopt(self, old: "Policy") -> None:  # noqa: B027 - most policies remember nothing
         """Go on with what the layer `old` of the same section knew, which a reload replaces by this one."""

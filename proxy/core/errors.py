@@ -101,6 +101,34 @@ class CredentialMissing(Refused):
     proxy_status = "proxy_configuration_error"
 
 
+class CredentialRefused(Refused):
+    """The provider has refused the credential again and again; it is left alone for a while."""
+
+    status, reason, title = 503, "credential_refused", "Credential refused by the provider"
+    proxy_status = "proxy_configuration_error"
+
+
+class TokenUnavailable(Refused):
+    """No access token could be had from the provider's token endpoint.
+
+    refused: it answered and refused the secret, so that another one that is live may do.
+    """
+
+    status, reason, title = 503, "token_unavailable", "No access token available"
+    proxy_status = "destination_unavailable"
+
+    def __init__(self, detail: str, *, retry_after_s: float | None = None, refused: bool = False) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s)
+        self.refused = refused
+
+
+class QuotaExhausted(Refused):
+    """The provider said that the quota is used up; calls are held until it is renewed, or for a while."""
+
+    status, reason, title = 503, "quota_exhausted", "The provider's quota is used up"
+    proxy_status = "destination_unavailable"
+
+
 class InternalError(Refused):
     """A bug in tidegate; the log has the traceback."""
 
@@ -109,9 +137,11 @@ class InternalError(Refused):
 
 
 class DestinationRefused(Refused):
-    """The provider's host name resolves to an address that tidegate must not dial."""
+    """The provider's host name resolves to an address that tidegate must not dial, or its answer leads the caller to
+    another provider on the sidecar.
+    """
 
-    status, reason, title = 502, "destination_refused", "Destination address refused"
+    status, reason, title = 502, "destination_refused", "Destination refused"
     proxy_status = "destination_ip_prohibited"
 
 
@@ -211,6 +241,18 @@ class MisdirectedHost(Misused):
     """The Host header is not one that this listener serves (DNS rebinding)."""
 
     status, reason, title = 421, "misdirected_host", "Host not served here"
+
+
+class UnknownAccount(Misused):
+    """`Tidegate-Account` is missing, or names no account of this provider."""
+
+    status, reason, title = 400, "unknown_account", "Unknown account"
+
+
+class BodyTooLarge(Misused):
+    """The credential has to sign, or stand in, the body, and this one is larger than can be held for that."""
+
+    status, reason, title = 413, "body_too_large", "Request body too large"
 
 
 class CallerGone(Misused):

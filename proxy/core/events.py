@@ -27,12 +27,16 @@ class CallEnded:
 
 @dataclass(frozen=True, slots=True)
 class RetryScheduled:
-    """Another attempt follows. cause: `connect`, `dropped`, `timeout`, `throttled`, or the status as text."""
+    """Another attempt follows. cause: `connect`, `dropped`, `timeout`, `throttled`, or the status as text.
+
+    account: whose leg it is, here and below; "" for the provider's own.
+    """
 
     provider: str
     cause: str
     attempt: int
     wait_s: float
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class RetryDenied:
 
     provider: str
     why: Literal["budget", "wait_too_long"]
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +57,21 @@ class BreakerChanged:
     new: str
     why: str
     until_s: float
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PauseStarted:
-    """The provider asked us to stop for `seconds`; hinted: by a header, not by our own default."""
+    """The provider asked us to stop for `seconds`.
+
+    hinted: by a header, not by our own default. why: `exhausted` for a hold, because a quota is used up.
+    """
 
     provider: str
     seconds: float
     hinted: bool
+    why: Literal["throttled", "exhausted"] = "throttled"
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,7 @@ class WouldRefuse:
     provider: str
     section: str
     reason: str
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +91,39 @@ class SecretRead:
     provider: str
     ref: str
     result: Literal["loaded", "failed"]
+    problem: str = ""
+    account: str = ""
+
+
+Which = Literal["only", "new", "old"]
+"""A live secret: the only one, or of two the new one or the one that it replaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialHeld:
+    """The provider refuses a credential, and it is left alone for `seconds`.
+
+    secret: where two are live, the other one is used meanwhile. refusals: in a row.
+    """
+
+    provider: str
+    account: str
+    secret: Which
+    refusals: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFetched:
+    """An access token was fetched or minted. result: `failed` keeps the former one while it is valid.
+
+    problem: why it failed, without any part of an answer that could hold a secret. expires_in_s: of the new token.
+    """
+
+    provider: str
+    account: str
+    result: Literal["fetched", "failed"]
+    expires_in_s: float
     problem: str = ""
 
 
@@ -108,5 +153,5 @@ class DrainStarted:
 
 Event = (
     CallEnded | RetryScheduled | RetryDenied | BreakerChanged | PauseStarted | WouldRefuse | SecretRead
-    | ConfigRead | RequestRefused | DrainStarted
+    | CredentialHeld | TokenFetched | ConfigRead | RequestRefused | DrainStarted
 )  # fmt: skip

@@ -22,7 +22,7 @@ _LISTEN: Final = re.compile(
 class Frozen(BaseModel):
     """Base of every configuration model: immutable, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
 def parse_duration(text: object) -> float:

@@ -6,32 +6,40 @@ from typing import Annotated, Literal, Self
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema, model_validator
 
 from proxy.core.errors import CredentialMissing
-from proxy.core.profile import Profile
-from proxy.core.secret import SecretRef, SecretSlot
+from proxy.core.runtime import Runtime
+from proxy.core.secret import SecretRefs, SecretSlot
 from proxy.credentials.scheme import HeaderScheme, SchemeConfig, SlotOf, reveal
+from proxy.sansio.signing import header_part
 
 
-def parse_username(text: object) -> SecretRef | str:
+def parse_username(text: object) -> SecretRefs | str:
     """Read a user name: a reference, or a plain one, because an account id is no secret.
 
     Raises: ValueError when it could not be sent. The text is not repeated in the message.
     """
-    if isinstance(text, SecretRef):
-        return text
+    if isinstance(text, SecretRefs | list | tuple):
+        return SecretRefs.parse(text)
     if not isinstance(text, str) or not text:
         raise ValueError("not a user name: write it as text, or as a reference env:NAME or file:/absolute/path")
-    if text.startswith(("env:", "file:")):
-        return SecretRef.parse(text)
+    if text.startswith(("env:", "file:", "exec:")):
+        return SecretRefs.parse(text)
     if ":" in text or not text.isprintable():
         raise ValueError("a user name can't hold a colon or a control character (RFC 7617 section 2)")
     return text
 
 
 Username = Annotated[
-    SecretRef | str,
+    SecretRefs | str,
     PlainValidator(parse_username),
-    PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "minLength": 1, "examples": ["api", "env:ACCOUNT_SID"]}),
+    PlainSerializer(lambda name: name if isinstance(name, str) else name.written()),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1, "examples": ["api", "env:ACCOUNT_SID"]},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 2},
+            ]
+        }
+    ),
 ]
 
 
@@ -43,21 +51,26 @@ class Basic(HeaderScheme):
 
         scheme: Literal["basic"]
         username: Username
-        password: SecretRef | None = None
+        password: SecretRefs | None = None
 
         @model_validator(mode="after")
         def _has_a_secret(self) -> Self:
             # Without a password the user name is the key (Stripe takes it so), and a literal key is refused.
-            if self.password is None and not isinstance(self.username, SecretRef):
+            if self.password is None and not isinstance(self.username, SecretRefs):
                 raise ValueError("without a password the user name is the secret: write env:NAME or file:/path")
             return self
 
-    def __init__(self, config: Config, slot_of: SlotOf, profile: Profile | None = None) -> None:
+        @property
+        def changes(self) -> frozenset[str]:
+            """Where the credential goes."""
+            return frozenset({header_part("Authorization")})
+
+    def __init__(self, config: Config, slot_of: SlotOf, runtime: Runtime) -> None:
         self._parts = [
-            slot_of(part) if isinstance(part, SecretRef) else part or "" for part in (config.username, config.password)
+            slot_of(part) if isinstance(part, SecretRefs) else part or "" for part in (config.username, config.password)
         ]
         slots = tuple(part for part in self._parts if isinstance(part, SecretSlot))
-        super().__init__("Authorization", slots, profile or Profile())
+        super().__init__("Authorization", slots, runtime)
 
     def derive(self) -> bytes:
         """Return the field value. Raises: CredentialMissing, also for a user name that can't be sent."""

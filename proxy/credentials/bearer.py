@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from proxy.core.profile import Profile
-from proxy.core.secret import SecretRef
+from proxy.core.runtime import Runtime
+from proxy.core.secret import SecretRefs
 from proxy.credentials.scheme import HeaderScheme, Prefix, SchemeConfig, SlotOf, reveal
+from proxy.sansio.signing import header_part
 
 
 class Bearer(HeaderScheme):
@@ -14,13 +15,18 @@ class Bearer(HeaderScheme):
         """token: where the token lies. prefix: the word before it, for providers that want another one."""
 
         scheme: Literal["bearer"]
-        token: SecretRef
+        token: SecretRefs
         prefix: Prefix = "Bearer"
 
-    def __init__(self, config: Config, slot_of: SlotOf, profile: Profile | None = None) -> None:
+        @property
+        def changes(self) -> frozenset[str]:
+            """Where the credential goes."""
+            return frozenset({header_part("Authorization")})
+
+    def __init__(self, config: Config, slot_of: SlotOf, runtime: Runtime) -> None:
         self._token = slot_of(config.token)
         self._prefix = config.prefix
-        super().__init__("Authorization", (self._token,), profile or Profile())
+        super().__init__("Authorization", (self._token,), runtime)
 
     def derive(self) -> bytes:
         """Return the field value. Raises: CredentialMissing."""

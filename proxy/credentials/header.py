@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from proxy.core.profile import Profile
-from proxy.core.secret import SecretRef
+from proxy.core.runtime import Runtime
+from proxy.core.secret import SecretRefs
 from proxy.credentials.scheme import FieldName, HeaderScheme, Prefix, SchemeConfig, SlotOf, reveal
+from proxy.sansio.signing import header_part
 
 
 class HeaderField(HeaderScheme):
@@ -15,13 +16,18 @@ class HeaderField(HeaderScheme):
 
         scheme: Literal["header"]
         name: FieldName
-        value: SecretRef
+        value: SecretRefs
         prefix: Prefix | None = None
 
-    def __init__(self, config: Config, slot_of: SlotOf, profile: Profile | None = None) -> None:
+        @property
+        def changes(self) -> frozenset[str]:
+            """Where the credential goes."""
+            return frozenset({header_part(self.name)})
+
+    def __init__(self, config: Config, slot_of: SlotOf, runtime: Runtime) -> None:
         self._value = slot_of(config.value)
         self._before = f"{config.prefix} " if config.prefix else ""
-        super().__init__(config.name, (self._value,), profile or Profile())
+        super().__init__(config.name, (self._value,), runtime)
 
     def derive(self) -> bytes:
         """Return the field value. Raises: CredentialMissing."""

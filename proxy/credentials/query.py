@@ -5,13 +5,13 @@ from urllib.parse import quote
 
 from pydantic import StringConstraints
 
-from proxy.core.call import Headers
-from proxy.core.profile import Profile
-from proxy.core.secret import SecretRef
-from proxy.credentials.scheme import Scheme, SchemeConfig, SlotOf, reveal
+from proxy.core.call import Call
+from proxy.core.runtime import Runtime
+from proxy.core.secret import SecretRefs
+from proxy.credentials.scheme import Derived, Scheme, SchemeConfig, SlotOf, add_query, reveal
 
 
-class QueryKey(Scheme):
+class QueryKey(Scheme, Derived):
     """Appends `NAME=VALUE` to the raw query and removes the caller's own parameter of that name."""
 
     class Config(SchemeConfig):
@@ -19,21 +19,23 @@ class QueryKey(Scheme):
 
         scheme: Literal["query"]
         name: Annotated[str, StringConstraints(min_length=1, max_length=128)]
-        value: SecretRef
+        value: SecretRefs
 
-    def __init__(self, config: Config, slot_of: SlotOf, profile: Profile | None = None) -> None:
+        @property
+        def changes(self) -> frozenset[str]:
+            """Where the credential goes."""
+            return frozenset({"query"})
+
+    def __init__(self, config: Config, slot_of: SlotOf, runtime: Runtime) -> None:
         self._value = slot_of(config.value)
         self._name = quote(config.name, safe="")
-        super().__init__((self._value,), profile or Profile(), query=(config.name,))
+        Scheme.__init__(self, (self._value,), runtime, query=(config.name,))
+        Derived.__init__(self, self.slots)
 
     def derive(self) -> bytes:
         """Return the pair, both sides percent-encoded (RFC 3986 section 2.1). Raises: CredentialMissing."""
         return f"{self._name}={quote(reveal(self._value), safe='')}".encode()
 
-    def apply(self, target: bytes, headers: Headers) -> tuple[bytes, Headers]:
+    def inject(self, sent: Call, place: int, call: Call) -> None:  # noqa: ARG002 - the query has a place of its own
         """Put the pair last in the query."""
-        pair = self.derived()
-        target = self.strip_target(target)
-        _, mark, query = target.partition(b"?")
-        joint = b"&" if query else b"" if mark else b"?"
-        return target + joint + pair, self.strip_headers(headers)[0]
+        sent.target = add_query(sent.target, self.derived())

@@ -26,6 +26,7 @@ KeyPath = tuple[str | int, ...]
 
 MAX_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 32
+_EXAMPLE: Final = "providers: {mock: {}}"
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 _INTEGER: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,14})")
 _NUMBER: Final = re.compile(r"[-+]?[0-9]{1,15}\.[0-9]{0,15}")
@@ -46,8 +47,8 @@ class Document:
     lines: dict[KeyPath, int]
 
 
-def read_document(path: Path, shown: str | None = None) -> Document:
-    """Read one YAML file of at most 1 MiB; `shown` is its name in messages.
+def read_document(path: Path, shown: str | None = None, example: str = _EXAMPLE) -> Document:
+    """Read one YAML file of at most 1 MiB; `shown` is its name in messages, `example` a line that it could hold.
 
     Raises: ConfigError when it can't be read or is not one plain YAML mapping.
     """
@@ -65,10 +66,10 @@ def read_document(path: Path, shown: str | None = None) -> Document:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "the name is not valid"
         raise _broken(name, 1, (), f"can't be read ({reason}); name a YAML file") from None
-    return parse_document(raw, name)
+    return parse_document(raw, name, example)
 
 
-def parse_document(raw: bytes, file: str) -> Document:
+def parse_document(raw: bytes, file: str, example: str = _EXAMPLE) -> Document:
     """Parse the bytes of one YAML document whose top is a mapping.
 
     Raises: ConfigError for broken YAML, and for what configuration never needs: anchors, aliases, tags, a second
@@ -85,9 +86,9 @@ def parse_document(raw: bytes, file: str) -> Document:
     if builder.duplicates:
         raise ConfigError(builder.duplicates)
     if builder.root is None:
-        raise _broken(file, 1, (), "is empty; write at least: providers: {mock: {}}")
+        raise _broken(file, 1, (), f"is empty; write at least: {example}")
     if not isinstance(builder.root, dict):
-        raise _broken(file, 1, (), "must be a mapping of keys to values, such as providers: {mock: {}}")
+        raise _broken(file, 1, (), f"must be a mapping of keys to values, such as {example}")
     return Document(file, builder.root, builder.lines)
 
 

@@ -33,7 +33,7 @@ class Breaker(Policy):
         self.machine = Machine(config)
         self._enforce = config.mode == "enforce"
         self._runtime = runtime
-        self._would_refuse = WouldRefuse(runtime.provider, self.section, CircuitOpen.reason)
+        self._would_refuse = WouldRefuse(runtime.provider, self.section, CircuitOpen.reason, runtime.account)
 
     async def __call__(self, call: Call) -> Reply:
         """Send an admitted call and learn from it.
@@ -82,4 +82,6 @@ class Breaker(Policy):
             self._tell(change)
 
     def _tell(self, change: Change) -> None:
-        self._runtime.emit(BreakerChanged(self._runtime.provider, change.old, change.new, change.why, change.until_s))
+        runtime = self._runtime
+        how = (change.old, change.new, change.why, change.until_s)
+        runtime.emit(BreakerChanged(runtime.provider, *how, runtime.account))

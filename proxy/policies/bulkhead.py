@@ -56,7 +56,7 @@ class Bulkhead(Policy):
         self._max_wait_s = config.max_wait
         self._now = runtime.now
         self._emit = runtime.emit
-        self._would_refuse = WouldRefuse(runtime.provider, self.section, BulkheadFull.reason)
+        self._would_refuse = WouldRefuse(runtime.provider, self.section, BulkheadFull.reason, runtime.account)
         self._in_flight = 0
         self._waiters: deque[_Waiter] = deque()
         self._timer: asyncio.TimerHandle | None = None

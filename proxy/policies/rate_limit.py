@@ -7,7 +7,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from proxy.core.call import Call, Handler, Policy, Reply
-from proxy.core.errors import ProviderPaused, RateLimited
+from proxy.core.errors import ProviderPaused, QuotaExhausted, RateLimited
 from proxy.core.events import PauseStarted, WouldRefuse
 from proxy.core.outcome import Outcome
 from proxy.core.runtime import Runtime
@@ -25,6 +25,10 @@ EARLY_S: Final = 1e-6
 _OK: Final = Outcome.OK  # looked up once: Python 3.11 takes its time over a member of an Enum
 _THROTTLED: Final = Outcome.THROTTLED
 _FAILED: Final = Outcome.FAILED
+_EXHAUSTED: Final = Outcome.EXHAUSTED
+_UNTOLD: Final = (_FAILED, Outcome.IGNORED)  # these tell nothing about the quota
+
+Refusal = RateLimited | ProviderPaused | QuotaExhausted
 
 
 class _Waiter:
@@ -32,7 +36,7 @@ class _Waiter:
 
     __slots__ = ("turn", "until")
 
-    def __init__(self, turn: "asyncio.Future[RateLimited | ProviderPaused | None]", until: float) -> None:
+    def __init__(self, turn: "asyncio.Future[Refusal | None]", until: float) -> None:
         self.turn = turn
         self.until = until
 
@@ -40,13 +44,14 @@ class _Waiter:
 class _Line:
     """Where calls to one provider stand in line: the same for the layers before and after a reload.
 
-    timer: fires when the first in the queue may go.
+    timer: fires when the first in the queue may go. held_with: the secrets with which the quota was used up.
     """
 
-    __slots__ = ("buckets", "configured", "limits", "pause", "timer", "waiters")
+    __slots__ = ("buckets", "configured", "held_with", "limits", "pause", "timer", "waiters")
 
     def __init__(self, buckets: tuple[Bucket, ...], pause: Pause) -> None:
         self.pause = pause
+        self.held_with: object = None
         self.waiters: deque[_Waiter] = deque()
         self.timer: asyncio.TimerHandle | None = None
         self.limit_to(buckets)
@@ -62,7 +67,8 @@ class RateLimit(Policy):
     """Sends calls in the order in which they came, as soon as every limit has a token for them.
 
     The wait is known beforehand: a call that could not go in time is refused at once. A provider's own refusal
-    (429, or 503 with a time) pauses all calls to it, whether or not a limit is configured.
+    (429, or 503 with a time) pauses all calls to it, whether or not a limit is configured; a quota that is used up
+    holds them until it is renewed, or until the secret changes: another one may have a quota of its own.
     """
 
     section = "rate_limit"
@@ -70,7 +76,8 @@ class RateLimit(Policy):
     class Config(Frozen):
         """limits: all of them hold; none: only the provider's own pauses count. max_wait: seconds in the
         queue. waiters: places in it. unhinted_pause: seconds after a refusal that names no time, doubling to
-        60 s; 0s for none. pause_max: the longest pause that a provider can ask for. mode: `report` counts
+        60 s; 0s for none. pause_max: the longest pause that a provider can ask for. hold_max: the longest time
+        without a call because a quota is used up, 0s for none; then one call finds out. mode: `report` counts
         what would be refused and lets everything through without a wait.
         """
 
@@ -79,6 +86,7 @@ class RateLimit(Policy):
         waiters: int = Field(default=1000, ge=0)
         unhinted_pause: Duration = 5.0
         pause_max: Duration = 900.0
+        hold_max: Duration = 3600.0
         mode: Literal["enforce", "report"] = "enforce"
 
     def __init__(self, inner: Handler, config: Config, runtime: Runtime) -> None:
@@ -94,24 +102,29 @@ class RateLimit(Policy):
     async def __call__(self, call: Call) -> Reply:
         """Wait for the call's turn, pass it on, and heed a refusal by the provider.
 
-        Raises: RateLimited, or ProviderPaused when the pause is the cause, with the seconds until a call
-        that comes now could go.
+        Raises: RateLimited, ProviderPaused when the pause is the cause, QuotaExhausted when a hold is; with the
+        seconds until a call that comes now could go.
         """
         line = self.line
         pause = line.pause
         if line.buckets or not pause.quiet:
             now = self._now()
+            if pause.held and line.held_with != self._runtime.generations():
+                pause.lift(now)
+                self._wake()
             if not self._enforce:
                 self._report(call, now)
             elif line.waiters or not (line.configured if pause.quiet else line.limits).take(now):
                 await self._wait(call, now)
         epoch = pause.epoch
         reply = await self.inner(call)
-        if reply.outcome is _OK:
-            if not pause.quiet:
-                pause.succeeded(self._now(), epoch)
-        elif reply.outcome is _THROTTLED or reply.outcome is _FAILED:
+        if reply.outcome is not _OK:
             self._heed(reply, epoch)
+        elif not pause.quiet:
+            held = pause.held
+            pause.succeeded(self._now(), epoch)
+            if held and not pause.held:
+                self._wake()
         return reply
 
     def adopt(self, old: Policy) -> None:
@@ -134,6 +147,7 @@ class RateLimit(Policy):
             "limits": [{"limit": str(bucket.rate), "tokens": bucket.tokens(now)} for bucket in line.buckets],
             "waiting": len(line.waiters),
             "paused_s": line.pause.paused_s(now),
+            "held": line.pause.held,
         }
 
     async def _wait(self, call: Call, now: float) -> None:
@@ -177,18 +191,42 @@ class RateLimit(Policy):
                 waiter.turn.set_result(None)
 
     def _heed(self, reply: Reply, epoch: int) -> None:
-        pause, now = self.line.pause, self._now()
+        if reply.outcome is _EXHAUSTED:
+            self._hold(reply, epoch)
+            return
+        pause = self.line.pause
+        if pause.held and reply.outcome not in _UNTOLD:
+            pause.found_out(epoch)
+            self._wake()
+        if reply.outcome is not _THROTTLED and reply.outcome is not _FAILED:
+            return
+        now = self._now()
         hint_s = self._hints.wait_s(reply.headers, self._runtime.wall())
         # A 503 that names no time is an outage, and that is the breaker's to judge.
         if reply.outcome is _THROTTLED or (reply.status == 503 and hint_s is not None):
             known = pause.epoch
             seconds = pause.throttled(now, hint_s, epoch)
             if seconds:
-                self._runtime.emit(PauseStarted(self._runtime.provider, seconds, hint_s is not None))
+                self._runtime.emit(
+                    PauseStarted(self._runtime.provider, seconds, hint_s is not None, account=self._runtime.account)
+                )
             if pause.epoch != known:
                 self._send_away(now)
         if self._enforce:
             reply.pause_s = pause.paused_s(now)
+
+    def _hold(self, reply: Reply, epoch: int) -> None:
+        pause, now, runtime = self.line.pause, self._now(), self._runtime
+        known, wall = pause.epoch, runtime.wall()
+        hint_s = self._hints.wait_s(reply.headers, wall)
+        renewal_s = hint_s or self._hints.renewal_s(wall)  # a hint of 0 is no hint: the quota is used up
+        seconds = pause.exhausted(now, min(renewal_s, self._config.hold_max), epoch)
+        if pause.epoch != known:
+            self.line.held_with = runtime.generations()
+        if seconds:
+            runtime.emit(PauseStarted(runtime.provider, seconds, bool(hint_s), "exhausted", runtime.account))
+        if pause.epoch != known:
+            self._send_away(now)
 
     def _send_away(self, now: float) -> None:
         line, ahead = self.line, 0
@@ -204,7 +242,8 @@ class RateLimit(Policy):
         # the queue. A call that would be refused takes none.
         at = self.line.limits.free_at(now)
         if at > self._until(call, now):
-            self._runtime.emit(WouldRefuse(self._runtime.provider, self.section, self._refusal(now, 0, now).reason))
+            runtime, reason = self._runtime, self._refusal(now, 0, now).reason
+            runtime.emit(WouldRefuse(runtime.provider, self.section, reason, runtime.account))
         else:
             self.line.limits.charge(at)
 
@@ -215,10 +254,13 @@ class RateLimit(Policy):
             max_wait_s = max(max_wait_s, RAMP_STEP_S)
         return min(now + max_wait_s, call.deadline_at)
 
-    def _refusal(self, now: float, ahead: int, until: float) -> RateLimited | ProviderPaused:
+    def _refusal(self, now: float, ahead: int, until: float) -> Refusal:
         line = self.line
         wait_s = line.limits.free_at(now, ahead) - now
         if not line.buckets or line.pause.free_at(now, ahead) > until:
+            if line.pause.held:
+                detail = f"the provider said that the quota is used up; a call can go in {wait_s:.3f} s"
+                return QuotaExhausted(detail, retry_after_s=wait_s)
             detail = f"the provider asked for a pause; a call can go in {wait_s:.3f} s"
             return ProviderPaused(detail, retry_after_s=wait_s)
         tightest = max(line.buckets, key=lambda bucket: bucket.free_at(now, ahead))

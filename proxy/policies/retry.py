@@ -95,6 +95,7 @@ class Retry(Policy):
             except Refused:
                 if in_hand is None:
                     raise
+                call.retries_spent = True
                 return in_hand
             else:
                 if result.outcome is _OK:
@@ -107,14 +108,18 @@ class Retry(Policy):
         runtime = self._runtime
         failure = self._rules.failure(result, runtime.wall())
         step = self._rules.decide(call, failure, attempt, runtime.now(), runtime.random())
-        if isinstance(step, Stop) and step.why in ("budget", "wait_too_long"):
-            runtime.emit(RetryDenied(runtime.provider, step.why))
+        if isinstance(step, Stop):
+            if step.why in ("budget", "wait_too_long"):
+                runtime.emit(RetryDenied(runtime.provider, step.why, runtime.account))
+                call.retries_spent = True
+            elif step.why == "attempts":
+                call.retries_spent = attempt > 1  # whoever allows one attempt leaves the others to the SDK
         return step
 
     async def _wait(self, call: Call, step: Again, attempt: int, result: Reply | UpstreamFailed) -> Reply | None:
         """Let the wait pass, and take the provider's answer in hand meanwhile; None without a whole one."""
         runtime = self._runtime
-        runtime.emit(RetryScheduled(runtime.provider, step.cause, attempt, step.wait_s))
+        runtime.emit(RetryScheduled(runtime.provider, step.cause, attempt, step.wait_s, runtime.account))
         begun_at = runtime.now()
         try:
             in_hand = await _take_in_hand(call, result) if isinstance(result, Reply) else None

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from proxy.core.call import Headers, field_value, field_values
@@ -10,6 +10,9 @@ from proxy.core.profile import Profile
 
 LONGEST_S: Final = 31 * 86400.0
 """A longer wait is an instant that was taken for a wait, or junk; it is ignored."""
+
+UNKNOWN_RENEWAL_S: Final = 60.0
+"""How long a used-up quota is believed in when nothing tells its renewal."""
 
 _LONGEST_VALUE: Final = 64  # bytes; no date or number needs more
 _NUMBER: Final = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,30})?", re.ASCII)
@@ -39,6 +42,7 @@ class Hints:
             (reset.header.encode(), _READERS[reset.unit], None if reset.when_zero is None else reset.when_zero.encode())
             for reset in profile.resets
         ]
+        self._renewal = profile.renewal
         self._should_retry = None if profile.should_retry is None else profile.should_retry.encode()
 
     def wait_s(self, headers: Headers, wall: float) -> float | None:
@@ -56,6 +60,20 @@ class Hints:
                 if found is not None and (longest is None or found > longest):
                     longest = found
         return longest
+
+    def renewal_s(self, wall: float) -> float:
+        """Say when a quota that is used up comes back, where no header tells.
+
+        wall: unix seconds. Returns: seconds, 60 where nobody knows.
+        """
+        today = datetime.fromtimestamp(wall, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        if self._renewal == "utc_day":
+            renewed = today + timedelta(days=1)
+        elif self._renewal == "utc_month":
+            renewed = (today.replace(day=1) + timedelta(days=31)).replace(day=1)
+        else:
+            return UNKNOWN_RENEWAL_S
+        return renewed.timestamp() - wall
 
     def should_retry(self, headers: Headers) -> bool | None:
         """Say what the provider thinks of a retry: True, False, or None when it does not say."""

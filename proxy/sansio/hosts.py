@@ -9,6 +9,8 @@ _PORT: Final = re.compile(r"[0-9]{1,5}")
 # Underscores are no host name letters, yet container networks hand them out.
 _NAME: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
 _REMEMBERED: Final = 256
+# What the URL Standard has clients read as an IPv4 address: 127.1, 0x7f.1, 2130706433.
+_NUMERIC: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 
 
 class HostRule:
@@ -33,6 +35,23 @@ class HostRule:
         if admitted and len(self._admitted) < _REMEMBERED:
             self._admitted.add(host)
         return admitted
+
+
+class Served:
+    """Decides whether an authority leads to this process: any port of its listeners, any name that they serve.
+
+    hosts: the configured names. ports: of all listeners.
+    """
+
+    def __init__(self, hosts: Iterable[str] = (), ports: Iterable[int] = ()) -> None:
+        self._rule = HostRule(hosts)
+        self._ports = frozenset(ports)
+
+    def includes(self, host: str, port: int, more: frozenset[int]) -> bool:
+        """Say whether it does. host: in lower case, without a final dot. more: further ports that count."""
+        if port not in self._ports and port not in more:
+            return False
+        return _NUMERIC.fullmatch(host) is not None or self._rule.admits(host)
 
 
 def try_host(value: bytes | str) -> str | None:

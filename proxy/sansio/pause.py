@@ -16,6 +16,9 @@ RAMP_STEP_S: Final = 1.0
 RAMP_STEPS: Final = 6
 """The pace after a pause doubles with every step, from 20/s; after the last step nothing is spaced out."""
 
+FIND_OUT_S: Final = 10.0
+"""How long the one call after a hold has for finding out, before another one may try."""
+
 GRAIN: Final = 1e-6
 """A slot this close to the next step belongs to it: sums of floats don't meet the boundary exactly."""
 
@@ -26,16 +29,32 @@ class Pause:
     A hint (`Retry-After` and the like) sets the end; it extends a pause and never shortens one. Without a
     hint the pause doubles with every refusal that follows a pause, until a call succeeds.
 
+    A hold is a pause because a quota is used up. Behind it nobody knows whether the quota has come back, so that one
+    call at a time goes, until one has found out.
+
+    held: True from the beginning of a hold until a call has found out.
     quiet: True while there is nothing to mind: no pause, no ramp, no doubling.
     epoch: grows whenever a pause begins or grows. A call notes it when it is sent; an answer of an earlier epoch says
     nothing about the pause that began since, so that 64 refusals in flight are one refusal.
     """
 
-    __slots__ = ("_max_s", "_next_at", "_next_s", "_told_at", "_unhinted_s", "_until", "epoch", "quiet")
+    __slots__ = (
+        "_lifted",
+        "_max_s",
+        "_next_at",
+        "_next_s",
+        "_told_at",
+        "_unhinted_s",
+        "_until",
+        "epoch",
+        "held",
+        "quiet",
+    )
 
     def __init__(self, unhinted_s: float, max_s: float) -> None:
         self.quiet = True
-        self.epoch = 0
+        self.held = False
+        self.epoch = self._lifted = 0
         self._max_s = max_s
         self._unhinted_s = self._next_s = unhinted_s
         self._until = self._next_at = -math.inf
@@ -61,7 +80,19 @@ class Pause:
         else:
             seconds = hint_s
         # A misread or hostile date must not cut the provider off for days.
-        seconds = min(seconds, self._max_s)
+        return self._stop(now, min(seconds, self._max_s))
+
+    def exhausted(self, now: float, seconds: float, epoch: int) -> float:
+        """Hear that the provider said to a call sent in `epoch` that a quota is used up for `seconds` more.
+
+        Returns: as `throttled`.
+        """
+        if seconds <= 0.0 or epoch < self._lifted or (self.held and epoch != self.epoch):
+            return 0.0  # holds are off, or it was sent before the hold or with the old secret, and so is no news
+        self.held, self._next_at = True, -math.inf
+        return self._stop(now, seconds)
+
+    def _stop(self, now: float, seconds: float) -> float:
         old, new = max(now, self._until), now + seconds
         if new <= old:
             return 0.0
@@ -77,8 +108,21 @@ class Pause:
     def succeeded(self, now: float, epoch: int) -> None:
         """Hear that a call sent in `epoch` succeeded: sent after the last pause, it ends the doubling."""
         if epoch == self.epoch:
+            self.found_out(epoch)
             self._next_s = self._unhinted_s
             self.quiet = now >= self._ramp_end()
+
+    def found_out(self, epoch: int) -> None:
+        """Hear that a call sent in `epoch` got an answer other than that a quota is used up."""
+        if self.held and epoch == self.epoch:
+            self.held, self._next_at = False, -math.inf
+
+    def lift(self, now: float) -> None:
+        """End a hold, because calls carry another secret from here on; they come back at the pace after a pause."""
+        self.held, self._next_at = False, -math.inf
+        self._until = min(self._until, now)
+        self.epoch += 1
+        self._lifted = self.epoch
 
     def paused_s(self, now: float) -> float:
         """Tell the seconds that the pause still lasts, 0.0 when there is none."""
@@ -87,6 +131,8 @@ class Pause:
     def free_at(self, now: float, ahead: int) -> float:
         """Tell the instant of the slot behind `ahead` others; `now` when nothing is spaced out."""
         at = max(now, self._until, self._next_at)
+        if self.held:
+            return at + ahead * FIND_OUT_S
         end = self._ramp_end()
         while ahead and at < end:
             step = self._step(at)
@@ -99,7 +145,9 @@ class Pause:
 
     def charge(self, at: float) -> None:
         """Take the slot at the instant `at`."""
-        if at < self._ramp_end():
+        if self.held:
+            self._next_at = at + FIND_OUT_S
+        elif at < self._ramp_end():
             self._next_at = at + STAGGER_S / 2 ** self._step(at)
 
     def _ramp_end(self) -> float:

@@ -14,11 +14,14 @@ from proxy.core.secret import MASK
 
 _MASK: Final = MASK.encode()
 _MOST_VALUES: Final = 1000
+_MOST_USERS: Final = 512
+_MOST_TOKENS: Final = 16  # of one user: those in use by eight parts of a credential, and the ones before them
 _SHORTEST: Final = 6  # characters; a shorter one would be found in innocent text everywhere, and tell itself by that
 _PERCENT: Final = re.compile(r"%[0-9A-F]{2}")
 
-# What encoders leave as it is: all, a path's, JavaScript's encodeURIComponent and encodeURI.
-_SAFE_SETS: Final = ("", "/", "!*'()", "!*'();,/?:@&=+$#")
+# What encoders leave as it is: none, a path's, JavaScript's encodeURIComponent and encodeURI, and all that RFC 3986
+# section 3.3 allows in a segment, in several segments.
+_SAFE_SETS: Final = ("", "/", "!*'()", "!*'();,/?:@&=+$#", "!$&'()*+,;=:@", "/!$&'()*+,;=:@")
 
 Span = tuple[int, int]
 
@@ -26,26 +29,39 @@ Span = tuple[int, int]
 class Redactor:
     """Replaces known secrets by `[secret]`: by value in every usual encoding, and by shape.
 
-    Values of rotated secrets stay known: an old key is often still valid. At most 1,000 are kept.
+    Values of rotated secrets stay known: an old key is often still valid. At most 1,000 are kept. Tokens do not crowd
+    them out, and of those only the newest are kept: they end by themselves, and each one known costs every log line.
     """
 
     def __init__(self) -> None:
         self._values: OrderedDict[str, frozenset[bytes]] = OrderedDict()
+        self._tokens: OrderedDict[str, OrderedDict[str, frozenset[bytes]]] = OrderedDict()
         self._needles: tuple[bytes, ...] = ()
         self._shapes: tuple[tuple[tuple[bytes, ...], re.Pattern[bytes]], ...] = ()
 
     def know(self, secret_text: str) -> None:
         """Add a value, or keep it longer when it is known; the one not told for longest goes first."""
-        if secret_text in self._values:
-            self._values.move_to_end(secret_text)
+        self._add(self._values, secret_text, _MOST_VALUES)
+
+    def know_token(self, text: str, user: str) -> None:
+        """Add a value that lives for a short time. user: whose it is; of each the newest sixteen are kept."""
+        self._add(self._tokens.setdefault(user, OrderedDict()), text, _MOST_TOKENS)
+        self._tokens.move_to_end(user)
+        if len(self._tokens) > _MOST_USERS:
+            self._tokens.popitem(last=False)
+
+    def _add(self, values: OrderedDict[str, frozenset[bytes]], text: str, most: int) -> None:
+        if text in values:
+            values.move_to_end(text)
             return
-        if len(secret_text) < _SHORTEST or secret_text in MASK:
+        if len(text) < _SHORTEST or text in MASK:
             return  # a part of the mask would be put back by each replacement
-        self._values[secret_text] = frozenset(_forms(secret_text))
-        if len(self._values) > _MOST_VALUES:
-            self._values.popitem(last=False)
+        values[text] = frozenset(_forms(text))
+        if len(values) > most:
+            values.popitem(last=False)
         # One assignment: a thread that redacts meanwhile sees the old tuple or the new one.
-        self._needles = tuple({needle for needles in self._values.values() for needle in needles})
+        every = (self._values, *self._tokens.values())
+        self._needles = tuple({needle for known in every for needles in known.values() for needle in needles})
 
     def patterns(self, patterns: Iterable[SecretPattern]) -> None:
         """Take these shapes in place of the former ones."""

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from proxy.core.call import IDEMPOTENT, Call, Reply, field_value
+from proxy.core.call import Call, Reply
 from proxy.core.errors import UpstreamFailed
 from proxy.core.outcome import Outcome
 from proxy.core.profile import Profile
 from proxy.sansio.backoff import Backoff
 from proxy.sansio.budget import RetryBudget, retry_cost
 from proxy.sansio.hints import Hints
+from proxy.sansio.idempotency import IdempotencyKeys
 
 _HINT_JITTER: Final = 0.1  # callers that were told the same second should not come back in the same millisecond
 _CAUSES: Final = {
@@ -25,7 +26,7 @@ class Failure:
 
     cause: as in `RetryScheduled`. sent: whether the provider may have seen any of the request.
     hint_s: how long it wants us to wait, or our own pause of it lasts; None for neither. should_retry: what it
-    thinks of a retry, None if it did not say.
+    thinks of a retry, None if it did not say. renewed: the credential was refused, and the next attempt has another.
     """
 
     outcome: Outcome
@@ -33,6 +34,7 @@ class Failure:
     sent: bool = True
     hint_s: float | None = None
     should_retry: bool | None = None
+    renewed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,7 @@ class Retrying:
         self, profile: Profile, backoff: Backoff, budget: RetryBudget | None, attempts: int, max_wait_s: float
     ) -> None:
         self._hints = Hints(profile)
-        self._key = (profile.idempotency.header or "").encode()
-        self._keyed = frozenset(profile.idempotency.methods if self._key else ())
+        self._keys = IdempotencyKeys(profile)
         self._backoff = backoff
         self.budget = budget
         self._attempts = attempts
@@ -76,6 +77,8 @@ class Retrying:
         """Read from a reply or an error what the decision needs. wall: unix seconds, for dates in headers."""
         if isinstance(result, Reply):
             throttled = result.outcome is Outcome.THROTTLED
+            if result.renewed:
+                return Failure(result.outcome, "unauthorised", renewed=True)
             hint_s = self._hints.wait_s(result.headers, wall)
             return Failure(
                 outcome=result.outcome,
@@ -94,6 +97,8 @@ class Retrying:
             return stop
         if attempt >= self._attempts:
             return Stop("attempts")
+        if failure.renewed:
+            return Again(0.0, failure.cause, 0.0)  # nothing to wait for, and no sign that the provider is unwell
         wait_s = self._wait_s(failure, attempt, random)
         if wait_s > self._max_wait_s or now + wait_s >= call.deadline_at:
             return Stop("wait_too_long")
@@ -107,20 +112,16 @@ class Retrying:
     def _bar(self, call: Call, failure: Failure) -> Stop | None:
         # A 409 is the caller's own conflict, unless the provider says that it was only a lock (Stripe does).
         locked = failure.cause == "409" and failure.should_retry is True
-        if failure.outcome not in (Outcome.FAILED, Outcome.THROTTLED) and not locked:
+        if failure.outcome not in (Outcome.FAILED, Outcome.THROTTLED) and not (locked or failure.renewed):
             return Stop("verdict")
         if not call.retry or failure.should_retry is False:
             return Stop("forbidden")
-        if failure.sent and not self._repeatable(call):
+        if failure.sent and not self._keys.is_repeatable(call):
             return Stop("unsafe")
         # A body that is all here needs no memory as long as none of it has gone out.
         if not call.body.can_replay() and (failure.sent or call.body.whole is None):
             return Stop("unsafe")
         return None
-
-    def _repeatable(self, call: Call) -> bool:
-        # Nothing else counts, not even a 429 or the provider's `true`: no header proves that nothing was done.
-        return call.method in IDEMPOTENT or (call.method in self._keyed and bool(field_value(call.headers, self._key)))
 
     def _wait_s(self, failure: Failure, attempt: int, random: float) -> float:
         wait_s = self._backoff.wait_s(attempt, failure.outcome is Outcome.THROTTLED, random)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.bench.pace import CALLER
 from tests.bench.processes import ROOT, BenchError
@@ -62,10 +63,14 @@ def parse_h2load(output: str, count: int) -> float:
     return float(rate[1])
 
 
-def throughput(url: str, seconds: float) -> float:
-    """Measure requests per second with all connections busy."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", *_AS_CALLER, url]
-    return parse_wrk(run(command, seconds + 30))
+def throughput(url: str, seconds: float, script: Path | None = None) -> float:
+    """Measure requests per second with all connections busy.
+
+    script: for wrk, where the requests are others than GETs.
+    """
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", *_AS_CALLER]
+    command += [] if script is None else ["-s", str(script)]
+    return parse_wrk(run([*command, url], seconds + 30))
 
 
 def soak(url: str, count: int) -> float:

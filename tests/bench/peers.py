@@ -16,7 +16,7 @@ from tests.bench.processes import ROOT, free_port
 TOKEN = "sk_test_example_bench"
 """What tidegate and Envoy inject in place of the caller's own."""
 
-_CONF = Path(__file__).parent / "conf"
+CONF = Path(__file__).parent / "conf"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Place:
 
     def write(self, template: str, **more: str) -> Path:
         """Fill a file of conf/ with this place's ports and paths."""
-        text = (_CONF / template).read_text()
+        text = (CONF / template).read_text()
         path = self.directory / template.removesuffix(".in")
         ports = {"port": self.port, "admin_port": self.admin_port}
         upstreams = {"upstream_port": self.upstream_port, "stream_port": self.stream_port}

@@ -128,3 +128,23 @@ def _cpu_s(pid: int) -> float:
         return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
     except OSError:
         return 0.0
+
+
+def watched(command: list[str], child: Child, timeout_s: float) -> tuple[str, int]:
+    """Run a load and watch a proxy's memory meanwhile; returns what the load printed and the peak in bytes."""
+    peak = child.rss_bytes()
+    until = time.monotonic() + timeout_s
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            while process.poll() is None and time.monotonic() < until:
+                peak = max(peak, child.rss_bytes())
+                time.sleep(0.02)
+        finally:
+            late = process.poll() is None
+            process.kill()
+        output, problems = process.communicate()
+    if late:
+        raise BenchError(f"{command[2]} took longer than {timeout_s:.0f} s")
+    if process.returncode:
+        raise BenchError(f"{command[2]} failed: {problems[-400:].strip()}")
+    return output, peak

@@ -27,9 +27,10 @@ from tests.support.virtual import run
 
 FIELDS = [(b"Accept", b"a"), (b"X-Empty", b""), (b"accept", b"b"), (b"ACCEPT", b"a")]
 CARRIED = {
-    "account", "body", "deadline_at", "method", "on_continue", "provider", "record", "request_id", "retry",
+    "account", "body", "deadline_at", "headers", "method", "on_continue", "provider", "record", "request_id", "retry",
+    "target",
 }  # fmt: skip
-GIVEN = {"target", "headers"}
+OF_THE_WHOLE_CALL = {"base", "minted_key", "renewed", "retries_spent"}
 OF_ONE_ATTEMPT = {"attempt_until", "body_idle_s", "connect_s"}
 
 seconds = st.floats(min_value=0.0, max_value=1e6)
@@ -122,29 +123,24 @@ def test_a_fresh_call_is_bounded_by_nothing_and_steered_by_nobody() -> None:
     call = make()
     assert {call.deadline_at, call.attempt_until, call.connect_s, call.body_idle_s} == {float("inf")}
     assert (call.retry, call.account, call.on_continue) == (True, None, None)
-    assert call.request_id == ""
+    assert (call.request_id, call.base, call.minted_key) == ("", "", "")
+    assert (call.renewed, call.retries_spent) == (False, False)
 
 
-def test_an_outgoing_call_has_the_target_and_headers_it_was_given() -> None:
-    headers = [(b"Authorization", b"Bearer sk_test_example")]
-    copy = make().outgoing(b"/v2", headers)
-    assert (copy.target, copy.headers) == (b"/v2", headers)
-
-
-def test_an_outgoing_call_carries_all_else_but_the_bounds_of_one_attempt() -> None:
+def test_an_outgoing_call_carries_all_that_one_attempt_needs_but_its_bounds() -> None:
     call = make()
     marks = {name: object() for name in Call.__slots__}
     for name, mark in marks.items():
         setattr(call, name, mark)
-    copy = call.outgoing(b"/v2", [])
+    copy = call.outgoing()
     assert {name for name, mark in marks.items() if getattr(copy, name) is mark} == CARRIED
     assert {name for name in Call.__slots__ if getattr(copy, name) == float("inf")} == OF_ONE_ATTEMPT
-    assert set(Call.__slots__) == CARRIED | GIVEN | OF_ONE_ATTEMPT
+    assert set(Call.__slots__) == CARRIED | OF_ONE_ATTEMPT | OF_THE_WHOLE_CALL
 
 
 def test_what_happens_to_an_outgoing_call_is_recorded_once_for_both() -> None:
     call = make()
-    copy = call.outgoing(b"/v2", [])
+    copy = call.outgoing()
     copy.record.attempts += 1
     copy.record.upstream_s += 0.5
     assert (call.record.attempts, call.record.upstream_s) == (1, 0.5)
@@ -152,9 +148,12 @@ def test_what_happens_to_an_outgoing_call_is_recorded_once_for_both() -> None:
 
 def test_a_credential_on_an_outgoing_call_never_reaches_the_callers_own() -> None:
     call = make()
-    copy = call.outgoing(b"/v1/charges?key=sk_test_example", [*call.headers, (b"X-Key", b"sk_test_example")])
+    copy = call.outgoing()
+    copy.target += b"&key=sk_test_example"
+    copy.headers = [*copy.headers, (b"X-Key", b"sk_test_example")]
+    copy.body = WholeBody(b"sk_test_example")
     copy.attempt_until = 11.0
-    copy.headers.append((b"X-More", b"1"))
+    assert call.body is NO_BODY
     assert (call.target, call.headers) == (b"/v1/charges?a=%2F", [(b"Host", b"x")])
     assert call.attempt_until == float("inf")
 
@@ -162,6 +161,7 @@ def test_a_credential_on_an_outgoing_call_never_reaches_the_callers_own() -> Non
 def test_a_fresh_reply_is_all_right_and_whole() -> None:
     reply = Reply(200, b"OK", [], b"{}")
     assert (reply.outcome, reply.stream, reply.trailers, reply.pause_s) == (Outcome.OK, None, [], 0.0)
+    assert (reply.own, reply.renewed) == (False, False)
 
 
 def test_a_discarded_reply_gives_up_the_rest_of_its_body() -> None:

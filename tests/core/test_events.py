@@ -11,6 +11,7 @@ from proxy.core.events import (
     BreakerChanged,
     CallEnded,
     ConfigRead,
+    CredentialHeld,
     DrainStarted,
     Event,
     PauseStarted,
@@ -18,6 +19,7 @@ from proxy.core.events import (
     RetryDenied,
     RetryScheduled,
     SecretRead,
+    TokenFetched,
     WouldRefuse,
 )
 
@@ -30,6 +32,8 @@ SAMPLES: list[Event] = [
     PauseStarted("stripe", 2.0, hinted=True),
     WouldRefuse("stripe", "breaker", "circuit_open"),
     SecretRead("stripe", "env:STRIPE_SECRET_KEY", "loaded"),
+    CredentialHeld("stripe", "eu", "new", 1, 15.0),
+    TokenFetched("paypal", "", "failed", 0.0, "invalid_client"),
     ConfigRead("loaded"),
     RequestRefused("bad_request", 400),
     DrainStarted(3, 25.0),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from proxy.core.profile import Idempotency, Profile, Reset, Rule, SecretPattern
+from proxy.core.profile import Idempotency, Operation, Profile, Reset, Rule, SecretPattern, Urls
 
 
 def test_a_provider_of_which_nothing_is_known_gets_the_plain_meaning_of_http() -> None:
@@ -104,6 +104,25 @@ def test_a_rule_takes_every_status_there_is(status: int) -> None:
     assert Rule(status=status).status == status
 
 
+def test_a_further_host_is_a_name_with_or_without_a_port() -> None:
+    hosts = ["Files.example.com", "files.example.com:8443", "a_b", "10.0.0.1"]
+    assert Urls.model_validate({"hosts": hosts}).hosts == (
+        "files.example.com",
+        "files.example.com:8443",
+        "a_b",
+        "10.0.0.1",
+    )
+
+
+@pytest.mark.parametrize(
+    "host", ["https://a.example", "a.example/", "*.a.example", "{shop}.a.example", "a..b", "-a", "a:", "a b", "a\n", ""]
+)
+def test_rubbish_for_a_further_host_is_an_error_at_its_own_key(host: str) -> None:
+    with pytest.raises(ValidationError, match="write it without scheme and path") as caught:
+        Profile.model_validate({"urls": {"hosts": ["a.example", host]}})
+    assert [details["loc"] for details in caught.value.errors()] == [("urls", "hosts", 1)]
+
+
 def test_a_profile_stays_as_it_was_read() -> None:
     profile = Profile(title="Stripe")
     with pytest.raises(ValidationError):
@@ -114,3 +133,39 @@ def test_a_profile_stays_as_it_was_read() -> None:
 def test_a_profile_that_is_written_out_reads_back() -> None:
     profile = Profile(title="Acme", exhausted=(Rule(status=402),), strip_headers=("x-key",))
     assert Profile.model_validate_json(profile.model_dump_json()) == profile
+
+
+@pytest.mark.parametrize(
+    "text", ["/v1/charges", "/v1/charges/{id}", "/v1/{a}/x/{b_c}", "/v1/*", "/*", "/services/{secret}"]
+)
+def test_a_template_is_a_path_with_named_segments_and_maybe_any_rest(text: str) -> None:
+    assert Operation(path=text).path == text
+
+
+@pytest.mark.parametrize("text", ["", "v1", "/v1/*/x", "/v1/{}", "/v1/{Id}", "/v1/{id", "/v1/id}"])
+def test_what_is_no_template_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError, match="not a path template"):
+        Operation(path=text)
+
+
+@pytest.mark.parametrize(
+    "path", ["error.code", "errors[].type", "[].properties.token", "a[].b[].c", "ok", "links[].href"]
+)
+def test_a_place_in_a_document_is_a_chain_of_names_and_lists(path: str) -> None:
+    assert Rule(status=200, field=path).field == path
+
+
+@pytest.mark.parametrize("path", ["", "a..b", "a[0]", "a[", ".a.", "a[]b"])
+def test_what_is_no_place_in_a_document_is_refused(path: str) -> None:
+    with pytest.raises(ValidationError):
+        Rule(status=200, field=path)
+
+
+def test_a_rule_asks_one_thing() -> None:
+    assert not Rule(status=403, header="x").reads_body
+    assert Rule(status=200, field="ok", equals="false").reads_body
+    assert Rule(status=200, body="SlowDown").reads_body
+    with pytest.raises(ValidationError, match="one of header, field and body"):
+        Rule(status=403, header="x", field="error")
+    with pytest.raises(ValidationError, match="equals or matches"):
+        Rule(status=403, header="x", equals="0", matches="0")

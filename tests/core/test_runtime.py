@@ -8,6 +8,7 @@ from proxy.core.events import DrainStarted, Event
 from proxy.core.profile import Profile
 from proxy.core.runtime import Runtime
 from proxy.core.secret import SecretRef, SecretSlot
+from tests.support.script import Script
 
 SLOT = SecretSlot(SecretRef("env", "KEY"))
 
@@ -21,12 +22,26 @@ def runtime(events: list[Event] | None = None) -> Runtime:
         random=lambda: 0.25,
         emit=(events if events is not None else []).append,
         secret=lambda ref: SLOT,
+        account="eu",
+        authority=b"api.stripe.com",
+        base_path=b"",
+        protect=lambda _: None,
+        reread=_nothing,
+        generations=tuple,
+        endpoint=lambda url, profile: Script(200),
     )
+
+
+async def _nothing() -> None:
+    return None
 
 
 def test_nothing_else_enters_a_layer() -> None:
     names = [field.name for field in dataclasses.fields(Runtime)]
-    assert names == ["provider", "profile", "now", "wall", "random", "emit", "secret"]
+    assert names == [
+        "provider", "profile", "now", "wall", "random", "emit", "secret", "account", "authority", "base_path",
+        "protect", "reread", "generations", "endpoint",
+    ]  # fmt: skip
 
 
 def test_a_runtime_without_one_of_its_parts_is_no_runtime() -> None:

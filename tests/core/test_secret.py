@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError, create_model
 from pydantic_core import PydanticSerializationError, to_json
 
-from proxy.core.secret import MASK, Secret, SecretRef, SecretSlot, parse_secret
+from proxy.core.secret import MASK, DocumentRefs, Secret, SecretRef, SecretRefs, SecretSlot, parse_secret
 from proxy.core.units import Frozen
 
 VALUE = "sk_test_example"
 
 
 class Settings(Frozen):
-    key: SecretRef
+    key: SecretRefs
 
 
 def test_only_reveal_gives_the_secret() -> None:
@@ -103,6 +103,7 @@ def test_nothing_can_be_hung_on_a_secret() -> None:
         ("env:_x1", SecretRef("env", "_x1")),
         ("file:/etc/creds/github", SecretRef("file", "/etc/creds/github")),
         ("file:/a:b c/ä", SecretRef("file", "/a:b c/ä")),
+        ("exec:/usr/bin/fetch --key a", SecretRef("exec", "/usr/bin/fetch --key a")),
     ],
 )
 def test_a_reference_names_a_variable_or_an_absolute_path(text: str, ref: SecretRef) -> None:
@@ -139,13 +140,43 @@ def test_a_literal_secret_in_the_configuration_is_refused_without_being_repeated
 
 def test_a_reference_is_read_and_written_as_text() -> None:
     settings = Settings.model_validate({"key": "env:KEY"})
-    assert settings.key == SecretRef("env", "KEY")
+    assert settings.key == (SecretRef("env", "KEY"),)
     assert settings.model_dump_json() == '{"key":"env:KEY"}'
 
 
+def test_a_new_and_an_old_secret_may_both_be_live() -> None:
+    settings = Settings.model_validate({"key": ["file:/new", "file:/old"]})
+    assert list(map(str, settings.key)) == ["file:/new", "file:/old"]
+    assert str(settings.key) == "file:/new, file:/old"
+    assert settings.model_dump_json() == '{"key":["file:/new","file:/old"]}'
+
+
+@pytest.mark.parametrize("value", [[], ["env:A", "env:A"], ["env:A", "env:B", "env:C"], ["env:A", VALUE], [VALUE]])
+def test_no_other_number_of_references_and_no_literal_among_them_is_taken(value: list[str]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings.model_validate({"key": value})
+    assert VALUE not in str(caught.value)
+
+
+def test_a_document_is_another_kind_of_secret_than_a_line() -> None:
+    [ref] = DocumentRefs.parse("file:/key.pem")
+    assert (ref.document, str(ref)) == (True, "file:/key.pem")
+    assert ref != SecretRefs.parse("file:/key.pem")[0]
+
+
+def test_only_a_document_may_have_several_lines() -> None:
+    raw = b"first line\r\n\tsecond line\n"
+    assert parse_secret(raw, document=True).reveal() == "first line\r\n\tsecond line"
+    with pytest.raises(ValueError, match="control character"):
+        parse_secret(raw)
+    with pytest.raises(ValueError, match="control character"):
+        parse_secret(b"a\0b", document=True)
+
+
 def test_an_editor_is_told_the_same_rule() -> None:
-    pattern = Settings.model_json_schema()["properties"]["key"]["pattern"]
-    assert pattern == "^(env:[A-Za-z0-9_]+|file:/.+)$"
+    one, several = Settings.model_json_schema()["properties"]["key"]["anyOf"]
+    assert one["pattern"] == "^(env:[A-Za-z0-9_]+|file:/.+|exec:/.+)$"
+    assert (several["items"], several["maxItems"]) == (one, 2)
 
 
 def test_a_reference_stays_what_it_is_and_can_be_a_key() -> None:

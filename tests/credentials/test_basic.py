@@ -6,15 +6,14 @@ from pydantic import ValidationError
 from proxy.core.errors import CredentialMissing
 from proxy.core.secret import Secret, SecretRef, SecretSlot
 from proxy.credentials.basic import Basic
+from tests.support.schemes import call_of, injected, slots_of
+from tests.support.script import make_runtime
 
 
 def sent(secrets: dict[str, str], **settings: str) -> str:
     """Return the pair as the provider reads it."""
-    slots = {ref: SecretSlot(SecretRef.parse(ref)) for ref in secrets}
-    for ref, value in secrets.items():
-        slots[ref].put(Secret(value))
     config = Basic.Config.model_validate({"scheme": "basic", **settings})
-    [(name, field)] = Basic(config, lambda ref: slots[str(ref)]).apply(b"/", [])[1]
+    [(name, field)] = injected(Basic(config, slots_of(secrets), make_runtime()), call_of()).headers
     word, _, pair = field.partition(b" ")
     assert (name, word) == (b"Authorization", b"Basic")
     return b64decode(pair, validate=True).decode()
@@ -39,14 +38,14 @@ def test_a_change_of_either_part_is_seen() -> None:
     user.put(Secret("a"))
     password.put(Secret("b"))
     config = Basic.Config.model_validate({"scheme": "basic", "username": "env:USER", "password": "env:PASSWORD"})
-    scheme = Basic(config, lambda ref: user if ref == user.ref else password)
+    scheme = Basic(config, lambda refs: user if refs[0] == user.ref else password, make_runtime())
     pairs = [scheme.derived()]
     user.put(Secret("A"))
     pairs.append(scheme.derived())
     password.put(Secret("B"))
     pairs.append(scheme.derived())
     assert [b64decode(pair.split()[1]) for pair in pairs] == [b"a:b", b"A:b", b"A:B"]
-    assert scheme.slots() == (user, password)
+    assert scheme.slots == (user, password)
 
 
 def test_a_plain_user_name_without_a_password_is_taken_for_a_literal_secret() -> None:
@@ -68,4 +67,11 @@ def test_a_colon_in_a_secret_user_name_is_refused_when_it_is_used() -> None:
 
 def test_the_user_name_is_shown_as_it_was_written() -> None:
     config = Basic.Config.model_validate({"scheme": "basic", "username": "env:SID", "password": "env:TOKEN"})
-    assert config.model_dump(mode="json") == {"scheme": "basic", "username": "env:SID", "password": "env:TOKEN"}
+    shown = config.model_dump(mode="json", exclude_unset=True)
+    assert shown == {"scheme": "basic", "username": "env:SID", "password": "env:TOKEN"}
+
+
+def test_two_user_names_may_be_live_with_their_two_passwords() -> None:
+    written = {"username": ["env:NEW", "env:OLD"], "password": ["file:/new", "file:/old"]}
+    config = Basic.Config.model_validate({"scheme": "basic", **written})
+    assert config.model_dump(mode="json", exclude_unset=True) == {"scheme": "basic", **written}

@@ -2,15 +2,15 @@ import pytest
 from pydantic import ValidationError
 
 from proxy.core.call import Headers
-from proxy.core.secret import Secret, SecretRef, SecretSlot
 from proxy.credentials.header import HeaderField
+from tests.support.schemes import call_of, injected, slots_of
+from tests.support.script import make_runtime
 
 
 def sent(headers: Headers, **settings: str) -> Headers:
-    slot = SecretSlot(SecretRef("env", "KEY"))
-    slot.put(Secret("sk_test_example"))
     config = HeaderField.Config.model_validate({"scheme": "header", "value": "env:KEY", **settings})
-    return HeaderField(config, lambda _: slot).apply(b"/", headers)[1]
+    scheme = HeaderField(config, slots_of({"env:KEY": "sk_test_example"}), make_runtime())
+    return injected(scheme, call_of(headers=headers)).headers
 
 
 def test_the_value_stands_alone_under_the_configured_name() -> None:

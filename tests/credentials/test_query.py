@@ -1,14 +1,13 @@
 import pytest
 
-from proxy.core.secret import Secret, SecretRef, SecretSlot
 from proxy.credentials.query import QueryKey
+from tests.support.schemes import call_of, injected, slots_of
+from tests.support.script import make_runtime
 
 
 def sent(target: bytes, name: str = "apiKey", secret: str = "sk_test_example") -> bytes:
-    slot = SecretSlot(SecretRef("env", "KEY"))
-    slot.put(Secret(secret))
     config = QueryKey.Config.model_validate({"scheme": "query", "name": name, "value": "env:KEY"})
-    return QueryKey(config, lambda _: slot).apply(target, [(b"Accept", b"*/*")])[0]
+    return injected(QueryKey(config, slots_of({"env:KEY": secret}), make_runtime()), call_of(target)).target
 
 
 @pytest.mark.parametrize(

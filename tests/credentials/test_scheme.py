@@ -1,9 +1,15 @@
+import asyncio
+from collections.abc import AsyncIterator
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from proxy.core.errors import CredentialMissing
+from proxy.core.call import Body
+from proxy.core.errors import BodyTooLarge, CredentialMissing, DeadlineExceeded
 from proxy.core.secret import Secret, SecretRef, SecretSlot
-from proxy.credentials.scheme import FieldName, Prefix, reveal, strip_query
+from proxy.credentials.scheme import FieldName, Prefix, reveal, strip_query, whole_body
+from tests.support.schemes import call_of
+from tests.support.virtual import START, run
 
 
 @pytest.mark.parametrize(
@@ -69,3 +75,52 @@ def test_an_empty_slot_says_which_secret_is_missing_and_what_to_do(ref: SecretRe
     with pytest.raises(CredentialMissing) as caught:
         reveal(SecretSlot(ref, problem="gone"))
     assert caught.value.detail == todo
+
+
+class Dripping(Body):
+    """A body of so many bytes, one in 20 s."""
+
+    whole = None
+
+    def __init__(self, size: int, length: int | None = None) -> None:
+        self.length = length
+        self._size = size
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        for _ in range(self._size):
+            await asyncio.sleep(20.0)
+            yield b"x"
+
+    def can_replay(self) -> bool:
+        return True
+
+
+def test_a_body_is_read_whole_once_and_the_wait_is_the_callers() -> None:
+    call, asked = call_of(body=Dripping(3)), list[bool]()
+    call.on_continue = lambda: asked.append(True)
+    assert [run(whole_body(call, 3)) for _ in range(2)] == [b"xxx"] * 2
+    assert (call.body.whole, call.body.length, asked) == (b"xxx", None, [True])
+    assert round(call.record.receive_s, 3) == 60.0
+
+
+def test_a_caller_that_drips_has_until_the_deadline() -> None:
+    call = call_of(body=Dripping(1000))
+    call.deadline_at = START + 90.0
+    with pytest.raises(DeadlineExceeded):
+        run(whole_body(call, 1000))
+    assert round(call.record.receive_s, 3) == 90.0
+
+
+def test_a_body_that_is_announced_as_too_large_is_refused_before_it_is_asked_for() -> None:
+    call, asked = call_of(body=Dripping(11, length=11)), list[bool]()
+    call.on_continue = lambda: asked.append(True)
+    with pytest.raises(BodyTooLarge, match="10 bytes at most"):
+        run(whole_body(call, 10))
+    assert asked == []
+
+
+def test_a_body_of_no_length_is_refused_once_it_is_too_large() -> None:
+    call = call_of(body=Dripping(1000))
+    with pytest.raises(BodyTooLarge, match="10 bytes at most"):
+        run(whole_body(call, 10))
+    assert round(call.record.receive_s, 3) == 220.0

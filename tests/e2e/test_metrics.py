@@ -22,7 +22,10 @@ pytestmark = pytest.mark.e2e
 FAMILIES: Final = {
     "tidegate_breaker_state": "gauge",
     "tidegate_config_reloads": "counter",
+    "tidegate_certificate_expiry_timestamp_seconds": "gauge",
     "tidegate_credential_expiry_timestamp_seconds": "gauge",
+    "tidegate_credential_held": "gauge",
+    "tidegate_credential_last_used_timestamp_seconds": "gauge",
     "tidegate_credential_reloads": "counter",
     "tidegate_in_flight": "gauge",
     "tidegate_limiter_tokens": "gauge",

@@ -150,3 +150,10 @@ def test_no_bytes_raise_anything_but_problems(raw: bytes) -> None:
     except ConfigError as error:
         told = error.problems
     assert all(line.startswith("f.yaml:") and "\n" not in line for line in told)
+
+
+@pytest.mark.parametrize("raw", [b"# nothing\n", b"- x\n"])
+def test_a_file_that_holds_nothing_of_use_is_told_what_it_could_hold(raw: bytes) -> None:
+    assert problems(raw)[0].endswith(" providers: {mock: {}}")
+    with pytest.raises(ConfigError, match=r" retry: off$"):
+        parse_document(raw, "f.yaml", "retry: off")

@@ -221,9 +221,9 @@ def test_watching_tells_changes_and_reads_off_the_loop(key: Path, monkeypatch: p
     readers: list[threading.Thread] = []
     read = module._read_bytes
 
-    def noted(path: str) -> bytes:
+    def noted(path: str, most_kib: int) -> bytes:
         readers.append(threading.current_thread())
-        return read(path)
+        return read(path, most_kib)
 
     async def watched() -> Event:
         secrets = Secrets(ignore)

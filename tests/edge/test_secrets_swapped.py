@@ -10,6 +10,7 @@ from proxy.core.secret import SecretRef, SecretSlot
 from proxy.credentials import Basic
 from proxy.edge import secrets as module
 from proxy.edge.secrets import Secrets, look, read_file
+from tests.support.script import make_runtime
 
 
 class Volume:
@@ -75,8 +76,8 @@ def test_a_swap_between_two_reads_never_mixes_old_and_new(tmp_path: Path, monkey
     volume.write(user="user-2", password="password-2")
     read, swaps = module._read_bytes, iter(["3"])
 
-    def read_then_swap(path: str) -> bytes:
-        raw = read(path)
+    def read_then_swap(path: str, most_kib: int) -> bytes:
+        raw = read(path, most_kib)
         for number in swaps:
             volume.write(user=f"user-{number}", password=f"password-{number}")
         return raw
@@ -91,10 +92,10 @@ def test_files_that_never_come_to_rest_are_left_for_the_next_look(key: Path, mon
     slot = secrets.slot(file_ref(key))
     read = module._read_bytes
 
-    def read_while_written(path: str) -> bytes:
+    def read_while_written(path: str, most_kib: int) -> bytes:
         with key.open("a") as file:
             file.write("x")
-        return read(path)
+        return read(path, most_kib)
 
     key.write_text("sk_test_torn")
     with monkeypatch.context() as patch:
@@ -133,7 +134,9 @@ def test_both_halves_of_a_credential_change_together(tmp_path: Path) -> None:
     volume.write(user="user-1", password="password-1")
     secrets = Secrets(ignore)
     settings = {"username": f"file:{tmp_path}/user", "password": f"file:{tmp_path}/password"}
-    scheme = Basic(Basic.Config.model_validate({"scheme": "basic", **settings}), secrets.slot)
+    scheme = Basic(
+        Basic.Config.model_validate({"scheme": "basic", **settings}), lambda refs: secrets.slot(refs[0]), make_runtime()
+    )
     first = scheme.derived()
     volume.write(user="user-2", password="password-2")
     secrets.refresh()

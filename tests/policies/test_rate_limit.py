@@ -265,6 +265,7 @@ def test_the_snapshot_tells_tokens_queue_and_pause() -> None:
             ],
             "waiting": 0,
             "paused_s": pytest.approx(30.0, abs=1e-3),
+            "held": False,
         }
 
     run(scene())

@@ -140,7 +140,7 @@ def test_an_outage_that_names_no_end_is_no_pause(outage: Reply) -> None:
     run(scene())
 
 
-@pytest.mark.parametrize("outcome", [Outcome.EXHAUSTED, Outcome.FAILED, Outcome.REFUSED])
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.REFUSED])
 def test_no_other_answer_pauses_the_provider(outcome: Outcome) -> None:
     async def scene() -> None:
         events: list[Event] = []

@@ -1,11 +1,12 @@
 """Retry on the virtual loop: what is sent, when, and what the caller gets."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from proxy.core.errors import ConnectFailed, ConnectionDropped
+from proxy.core.errors import CircuitOpen, ConnectFailed, ConnectionDropped
 from proxy.core.events import RetryDenied, RetryScheduled
 from proxy.policies.retry import Retry
 from tests.support.play import Play
@@ -189,3 +190,24 @@ def test_a_reload_keeps_what_is_left_of_the_same_budget(capacity: int, left: int
     assert new.snapshot(START) == {"budget_tokens": left}
     run(new(make_call()))
     assert len(script.sends) == 1 + left // 14
+
+
+@pytest.mark.parametrize(
+    ("steps", "method", "config", "spent"),
+    [
+        ([503], "GET", {}, True),
+        ([ConnectionDropped], "GET", {}, True),
+        ([503], "GET", {"attempts": 1}, False),
+        ([make_reply(429, {"Retry-After": "120"})], "GET", {}, True),
+        ([503, 500], "GET", {"budget": {"capacity": 20, "per_second": 0}}, True),
+        ([503, CircuitOpen], "GET", {}, True),
+        ([503, 200], "GET", {}, False),
+        ([200], "GET", {}, False),
+        ([404], "GET", {}, False),
+        ([503], "POST", {}, False),
+    ],
+)
+def test_the_caller_is_to_know_when_another_attempt_would_help_and_is_not_made(
+    steps: list[Step], method: str, config: dict[str, Any], spent: bool
+) -> None:
+    assert Play(*steps, call=make_call(method), **config).call.retries_spent is spent

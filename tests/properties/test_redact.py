@@ -29,6 +29,7 @@ ENCODINGS: list[Encode] = [
     quote,
     quote_plus,
     lambda text: quote(text, safe="!*'()"),
+    lambda text: quote(text, safe="!$&'()*+,;=:@"),
     html.escape,
     lambda text: repr(text)[1:-1],
     lambda text: repr(text.encode())[2:-1],

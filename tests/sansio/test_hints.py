@@ -1,11 +1,14 @@
 """What headers say about waiting, in all the ways in which providers write it."""
 
+from typing import Literal
+
 import pytest
 
 from proxy.core.profile import Profile, Reset
 from proxy.sansio.hints import Hints
 
 WALL = 784_111_777.0  # Sun, 06 Nov 1994 08:49:37 GMT, the example of RFC 9110
+WALL_MIDNIGHT = 1_799_971_200.0  # 2027-01-15
 PLAIN = Hints(Profile())
 
 
@@ -118,3 +121,19 @@ def test_the_provider_may_say_what_it_thinks_of_a_retry(value: bytes, said: bool
 def test_a_header_that_the_profile_does_not_name_says_nothing_about_retries() -> None:
     assert PLAIN.should_retry([(b"Stripe-Should-Retry", b"true")]) is None
     assert Hints(Profile(should_retry="x-should-retry")).should_retry([]) is None
+
+
+@pytest.mark.parametrize(
+    ("renewal", "wall", "seconds"),
+    [
+        (None, WALL_MIDNIGHT + 100.0, 60.0),
+        ("utc_day", WALL_MIDNIGHT, 86400.0),
+        ("utc_day", WALL_MIDNIGHT + 86399.5, 0.5),
+        ("utc_month", WALL_MIDNIGHT, 17 * 86400.0),
+        ("utc_month", WALL_MIDNIGHT + 16 * 86400.0 + 1.0, 86399.0),
+    ],
+)
+def test_a_quota_comes_back_when_the_profile_says_or_perhaps_in_a_minute(
+    renewal: Literal["utc_day", "utc_month"] | None, wall: float, seconds: float
+) -> None:
+    assert Hints(Profile(renewal=renewal)).renewal_s(wall) == pytest.approx(seconds)

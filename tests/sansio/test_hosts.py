@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.sansio.hosts import HostRule, try_host
+from proxy.sansio.hosts import HostRule, Served, try_host
 
 RULE = HostRule(["tidegate.internal", "My_Sidecar.", "kiosk"])
 
@@ -131,3 +131,34 @@ def test_arbitrary_bytes_never_raise_and_only_admitted_forms_pass(host: bytes) -
 @given(st.text(max_size=40))
 def test_arbitrary_text_never_raises(host: str) -> None:
     assert RULE.admits(host) in {True, False}
+
+
+SERVED = Served(["tidegate.internal"], [4780, 4801])
+NO_MORE = frozenset[int]()
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "any.localhost",
+        "tidegate.internal",
+        "127.0.0.1",
+        "10.1.2.3",
+        "[::1]",
+        "127.1",
+        "0x7f.1",
+        "0",
+        "1.0x",
+    ],
+)
+def test_every_name_that_the_listeners_serve_leads_here_on_any_of_their_ports(host: str) -> None:
+    assert SERVED.includes(host, 4780, NO_MORE)
+    assert SERVED.includes(host, 4801, NO_MORE)
+    assert SERVED.includes(host, 80, frozenset((80,)))
+    assert not SERVED.includes(host, 80, NO_MORE)
+
+
+@pytest.mark.parametrize("host", ["other.example", "localhost.example", "127.0.0.1.example", "a1", "x0x1"])
+def test_any_other_name_leads_elsewhere(host: str) -> None:
+    assert not SERVED.includes(host, 4780, NO_MORE)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.sansio.masking import mask_path
+from proxy.core.profile import Profile
+from proxy.sansio.masking import PathMask, mask_path
 
 
 @pytest.mark.parametrize(
@@ -88,3 +89,39 @@ def test_nothing_but_printable_ascii_is_returned(path: str, keys: frozenset[str]
 @given(st.text(string.ascii_letters + string.digits, min_size=33))
 def test_a_long_token_never_survives(token: str) -> None:
     assert token not in mask_path(f"/v1/{token}/x?{token}={token}", frozenset({"page"}))
+
+
+CHARGES = Profile(
+    paths=("/v1/charges/{id}", "/v1/{kind}/search*"),
+    secret_paths=("/services/{secret}/{secret}", "/v1/hooks/{id}/{secret}*"),
+    sensitive_query=("api_key",),
+)
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        (b"/v1/charges/ch_123abc?expand=x", "/v1/charges/{id}"),
+        (b"/v1/charges/word", "/v1/charges/{id}"),
+        (b"/v1/charges/", "/v1/charges/"),
+        (b"/v1/charges/ch_1/refunds", "/v1/charges/*/refunds"),
+        (b"/v1/things/search/more", "/v1/{kind}/search*"),
+        (b"/services/plain/word/and/more", "/services/*/*/and/more"),
+        (b"/v1/hooks/number/word", "/v1/hooks/number/*"),
+        (b"/v1/hooks/number/word/github", "/v1/hooks/number/*/github"),
+        (b"/v1/\xff/\n", "/v1/*/*"),
+        (b"/v1/" + b"a" * 400, "/v1/*"),
+    ],
+)
+def test_a_path_is_shown_as_the_template_that_it_fits_and_a_secret_of_it_never(target: bytes, shown: str) -> None:
+    assert [PathMask(CHARGES)(target) for _ in range(2)] == [shown, shown]
+
+
+def test_a_sensitive_key_is_masked_even_where_the_query_may_be_shown() -> None:
+    mask = PathMask(CHARGES, frozenset({"page", "API_KEY", "api_key"}))
+    assert mask(b"/v1/charges/ch_1?page=2&api_key=word&API_KEY=word") == "/v1/charges/{id}?page=2&api_key=*&API_KEY=*"
+    assert mask(b"/v1/things?page=2&api_key=word") == "/v1/things?page=2&api_key=*"
+
+
+def test_a_provider_without_templates_is_masked_as_any_other() -> None:
+    assert PathMask(Profile(), frozenset({"page"}))(b"/v1/charges/ch_1a2b?page=2") == "/v1/charges/*?page=2"

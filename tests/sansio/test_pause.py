@@ -2,10 +2,11 @@
 
 import itertools
 import math
+from collections.abc import Callable
 
 import pytest
 
-from proxy.sansio.pause import Pause
+from proxy.sansio.pause import FIND_OUT_S, Pause
 
 HOUR_S = 3600.0
 
@@ -214,3 +215,85 @@ def test_the_same_settings_leave_the_doubling_where_it_is() -> None:
     pause.configure(unhinted_s=5.0, max_s=900.0)
 
     assert pause.throttled(100.0, None, pause.epoch) == 10.0
+
+
+def hold_now(now: float, seconds: float) -> Pause:
+    """Make a pause that has just heard that a quota is used up."""
+    pause = Pause(5.0, 900.0)
+    assert pause.exhausted(now, seconds, pause.epoch) == seconds
+    return pause
+
+
+def test_a_hold_lasts_longer_than_any_pause_and_one_call_at_a_time_follows_it() -> None:
+    pause = hold_now(0.0, 3 * HOUR_S)
+
+    assert pause.held
+    assert pause.paused_s(0.0) == 3 * HOUR_S
+    assert pause.free_at(0.0, 0) == 3 * HOUR_S
+    pause.charge(3 * HOUR_S)
+    assert pause.free_at(3 * HOUR_S, 0) == 3 * HOUR_S + FIND_OUT_S
+    assert pause.free_at(3 * HOUR_S, 2) == 3 * HOUR_S + 3 * FIND_OUT_S
+
+
+@pytest.mark.parametrize("tell", [lambda pause, epoch: pause.succeeded(60.0, epoch), Pause.found_out])
+def test_the_first_answer_after_a_hold_lets_the_others_go(tell: Callable[[Pause, int], None]) -> None:
+    pause = hold_now(0.0, 60.0)
+    pause.charge(60.0)
+    tell(pause, pause.epoch)
+
+    assert not pause.held
+    assert pause.free_at(60.0, 0) == 60.0
+
+
+def test_an_answer_to_a_call_of_before_the_hold_neither_ends_nor_renews_it() -> None:
+    pause = hold_now(0.0, 60.0)
+    pause.succeeded(1.0, pause.epoch - 1)
+
+    assert pause.exhausted(1.0, 600.0, pause.epoch - 1) == 0.0
+    assert pause.held
+    assert pause.paused_s(1.0) == 59.0
+
+
+def test_a_quota_that_is_still_used_up_is_held_anew() -> None:
+    pause = hold_now(0.0, 60.0)
+    pause.charge(60.0)
+
+    assert pause.exhausted(61.0, 60.0, pause.epoch) == 60.0
+    assert pause.free_at(61.0, 0) == 121.0
+
+
+def test_a_hold_of_no_time_is_none() -> None:
+    pause = Pause(5.0, 900.0)
+
+    assert pause.exhausted(0.0, 0.0, pause.epoch) == 0.0
+    assert not pause.held
+    assert pause.quiet
+
+
+def test_a_hold_that_is_lifted_lets_calls_come_back_at_the_pace_after_a_pause() -> None:
+    pause = hold_now(0.0, HOUR_S)
+    pause.lift(100.0)
+
+    assert not pause.held
+    assert pause.paused_s(100.0) == 0.0
+    assert pause.free_at(100.0, 0) == 100.0
+    pause.charge(100.0)
+    assert pause.free_at(100.0, 0) == 100.05
+
+
+def test_an_answer_to_a_call_from_before_is_no_news_of_the_new_secret() -> None:
+    pause = hold_now(0.0, HOUR_S)
+    before = pause.epoch
+    pause.lift(100.0)
+
+    assert pause.exhausted(101.0, 60.0, before) == 0.0
+    assert not pause.held
+    assert pause.exhausted(101.0, 60.0, pause.epoch) == 60.0
+
+
+def test_a_hold_and_a_pause_add_up_to_the_later_end() -> None:
+    pause = hold_now(0.0, 60.0)
+
+    assert pause.throttled(1.0, 300.0, pause.epoch) == 300.0
+    assert pause.held
+    assert pause.paused_s(1.0) == 300.0

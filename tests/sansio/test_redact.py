@@ -36,6 +36,8 @@ def test_data_without_a_secret_comes_back_itself() -> None:
         "a%22b%5Cc/d%20%C3%A9%26%3C%27%3E",
         "a%22b%5Cc%2Fd+%C3%A9%26%3C%27%3E",
         "a%22b%5Cc%2Fd%20%C3%A9%26%3C'%3E",
+        "a%22b%5Cc%2Fd%20%C3%A9&%3C'%3E",
+        "a%22b%5Cc/d%20%C3%A9&%3C'%3E",
         "a&quot;b\\c/d é&amp;&lt;&#x27;&gt;",
         "a&#34;b\\c/d é&amp;&lt;&#39;&gt;",
         r"a&quot;b\\c/d é&amp;&lt;&#x27;&gt;",
@@ -88,6 +90,32 @@ def test_the_value_that_was_not_told_for_longest_is_forgotten_first() -> None:
         redactor.redact(b"kept-value oldest-value newest-value value-000-")
         == b"[secret] oldest-value [secret] [secret]"
     )
+
+
+def test_however_many_tokens_come_secrets_stay_known_and_the_newest_tokens_of_each_user() -> None:
+    redactor = knowing("lasting-key")
+    redactor.know_token("token-of-the-other", "other")
+    for number in range(2000):
+        redactor.know_token(f"token-{number:04}-of-one", "one")
+    known = b"lasting-key token-of-the-other token-1984-of-one token-1999-of-one"
+    assert redactor.redact(known) == b" ".join([b"[secret]"] * 4)
+    assert redactor.redact(b"token-1983-of-one") == b"token-1983-of-one"
+
+
+def test_a_token_that_is_told_again_stays_known() -> None:
+    redactor = Redactor()
+    for number in range(100):
+        redactor.know_token("lasting-refresh-token", "one")
+        redactor.know_token(f"token-{number:04}-of-one", "one")
+    assert redactor.redact(b"lasting-refresh-token") == b"[secret]"
+
+
+def test_a_secret_that_is_a_token_too_is_not_forgotten_with_it() -> None:
+    redactor = knowing("configured-refresh-token")
+    redactor.know_token("configured-refresh-token", "one")
+    for number in range(20):
+        redactor.know_token(f"token-{number:04}-of-one", "one")
+    assert redactor.redact(b"configured-refresh-token") == b"[secret]"
 
 
 def test_a_value_is_found_by_its_shape() -> None:

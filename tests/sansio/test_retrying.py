@@ -12,7 +12,7 @@ from proxy.core.errors import (
     UpstreamProtocolError,
 )
 from proxy.core.outcome import Outcome
-from proxy.core.profile import Idempotency, Profile
+from proxy.core.profile import Idempotency, Operation, Profile
 from proxy.sansio.backoff import Backoff
 from proxy.sansio.budget import RetryBudget
 from proxy.sansio.retrying import Again, Failure, Retrying, Stop
@@ -79,6 +79,25 @@ def test_a_provider_without_idempotency_keys_gets_no_post_twice() -> None:
     assert rules.decide(keyed("POST"), BAD_GATEWAY, 1, NOW, 0.5) == Stop("unsafe")
 
 
+def test_a_key_in_query_or_body_counts_as_one_in_a_header() -> None:
+    in_query = make_rules(Profile(idempotency=Idempotency(header=None, query="requestId")))
+    in_body = make_rules(Profile(idempotency=Idempotency(header=None, field="key")))
+    asked = make_call("POST", b"/v1?requestId=1")
+    told = make_call("POST", body=WholeBody(b'{"key": "1"}'))
+
+    assert isinstance(in_query.decide(asked, BAD_GATEWAY, 1, NOW, 0.5), Again)
+    assert in_query.decide(told, BAD_GATEWAY, 1, NOW, 0.5) == Stop("unsafe")
+    assert isinstance(in_body.decide(told, BAD_GATEWAY, 1, NOW, 0.5), Again)
+    assert in_body.decide(asked, BAD_GATEWAY, 1, NOW, 0.5) == Stop("unsafe")
+
+
+def test_a_post_that_only_reads_is_sent_again() -> None:
+    rules = make_rules(Profile(repeatable=(Operation(path="/{index}/_search"),)))
+
+    assert isinstance(rules.decide(make_call("POST", b"/things/_search"), BAD_GATEWAY, 1, NOW, 0.5), Again)
+    assert rules.decide(make_call("POST", b"/things/_doc"), BAD_GATEWAY, 1, NOW, 0.5) == Stop("unsafe")
+
+
 @pytest.mark.parametrize("failure", [BAD_GATEWAY, NOT_SENT])
 def test_a_body_that_is_gone_can_not_be_sent_again(failure: Failure) -> None:
     body: Body = SpentBody(b"gone")
@@ -105,6 +124,17 @@ def test_a_conflict_is_tried_again_only_when_the_provider_says_so() -> None:
     assert isinstance(decide(keyed("POST"), Failure(Outcome.REFUSED, "409", should_retry=True)), Again)
     assert decide(keyed("POST"), Failure(Outcome.REFUSED, "409")) == Stop("verdict")
     assert decide(make_call("POST"), Failure(Outcome.REFUSED, "409", should_retry=True)) == Stop("unsafe")
+
+
+def test_a_refused_credential_is_followed_at_once_by_another_one_where_the_call_may_be_sent_twice() -> None:
+    reply = make_reply(401)
+    reply.outcome, reply.renewed = Outcome.UNAUTHORISED, True
+    failure = make_rules().failure(reply, wall=0.0)
+    assert failure == Failure(Outcome.UNAUTHORISED, "unauthorised", renewed=True)
+    assert decide(make_call(), failure) == Again(0.0, "unauthorised", cost=0.0)
+    assert decide(keyed("POST"), failure) == Again(0.0, "unauthorised", cost=0.0)
+    assert decide(make_call("POST"), failure) == Stop("unsafe")
+    assert decide(make_call(), failure, attempt=3) == Stop("attempts")
 
 
 def test_the_provider_may_forbid_a_retry() -> None:

@@ -1,13 +1,18 @@
 """One sidecar for all SDKs: every preset as the catalogue has it, pointed at a scripted provider."""
 
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
 
-from tests.sdk.ground import ENVIRONMENT, INJECTED, Ground, Grounds, pointed
+from tests.sdk.ground import Ground, Grounds, pointed, says
+from tests.sdk.known import ACCESS_TOKEN, KNOWN, environment
 from tests.support.sidecar import Sidecar
 from tests.support.tap import Tap
 from tests.support.wire import Wire, in_thread
+
+OTHER: Final = ("anthropic", "facebook", "shopify", "slack", "spoonacular", "stripe", "twilio")
+"""Providers that pause for a second reason as well."""
 
 
 @pytest.fixture(scope="session")
@@ -17,15 +22,23 @@ def wire() -> Iterator[Wire]:
 
 
 @pytest.fixture(scope="session")
-def sidecar(tmp_path_factory: pytest.TempPathFactory, wire: Wire) -> Iterator[Sidecar]:
-    providers = {name: pointed(name, wire) for name in INJECTED}
+def issuer() -> Iterator[Wire]:
+    """Give the token endpoint of all providers that have one."""
+    token = {"access_token": ACCESS_TOKEN, "token_type": "Bearer", "expires_in": 3600}
+    with in_thread(Wire(says(token))) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def sidecar(tmp_path_factory: pytest.TempPathFactory, wire: Wire, issuer: Wire) -> Iterator[Sidecar]:
+    every = {name: pointed(name, wire, issuer) for name in KNOWN}
     # A pause lasts, so the tests that cause one have entries of their own.
-    providers |= {f"{name}-busy": pointed(name, wire) for name in INJECTED}
-    providers["anthropic-overloaded"] = pointed("anthropic", wire)
+    busy = {f"{name}-busy": entry for name, entry in every.items()}
+    providers = every | busy | {f"{name}-other": every[name] for name in OTHER}
     for name in ("openai", "stripe"):
-        providers[f"{name}-quick"] = pointed(name, wire, retry={"throttled_base": "50ms", "base": "10ms"})
-    providers["openai-crowd"] = pointed("openai", wire, bulkhead={"in_flight": 128})
-    with Sidecar(tmp_path_factory.mktemp("sdk"), providers, env=ENVIRONMENT) as running:
+        providers[f"{name}-quick"] = {**every[name], "retry": {"throttled_base": "50ms", "base": "10ms"}}
+    providers["openai-crowd"] = {**every["openai"], "bulkhead": {"in_flight": 128}}
+    with Sidecar(tmp_path_factory.mktemp("sdk"), providers, env=environment(issuer.url)) as running:
         yield running
 
 

@@ -1,44 +1,21 @@
 """What the tests with SDKs stand on: one provider behind the sidecar, as its own SDK meets it."""
 
 import asyncio
+import re
 import threading
-from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from copy import copy
+from typing import Any
 
 import orjson
 
-from proxy.config import preset
-from tests.support.framing import fields, values
+from proxy.config import catalogue, preset
+from tests.sdk.known import KNOWN, hidden
+from tests.sdk.said import check_known, mentions_placeholder, said
+from tests.support.framing import split_requests, values
+from tests.support.presets import NEEDS
 from tests.support.tap import Tap
 from tests.support.wire import Link, Request, Script, Step, Wire, reply
-
-SECRETS: Final = {
-    "ANTHROPIC_API_KEY": "sk-ant-example-of-a-key",
-    "GITHUB_TOKEN": "ghp_example_of_a_token",
-    "OPENAI_API_KEY": "sk-example-of-a-key",
-    "SENDGRID_API_KEY": "SG.example.of-a-key",
-    "SLACK_BOT_TOKEN": "xoxb-example-of-a-token",
-    "STRIPE_SECRET_KEY": "sk_test_example",
-    "TWILIO_AUTH_TOKEN": "example-of-an-auth-token",
-}
-ACCOUNT_SID: Final = "ACexample"  # stands in every path, so it is no secret
-ENVIRONMENT: Final = {**SECRETS, "TWILIO_ACCOUNT_SID": ACCOUNT_SID}
-
-_BASIC: Final = b64encode(f"{ACCOUNT_SID}:{SECRETS['TWILIO_AUTH_TOKEN']}".encode())
-INJECTED: Final = {
-    "anthropic": (b"x-api-key", b"sk-ant-example-of-a-key"),
-    "github": (b"authorization", b"Bearer ghp_example_of_a_token"),
-    "openai": (b"authorization", b"Bearer sk-example-of-a-key"),
-    "sendgrid": (b"authorization", b"Bearer SG.example.of-a-key"),
-    "slack": (b"authorization", b"Bearer xoxb-example-of-a-token"),
-    "stripe": (b"authorization", b"Bearer sk_test_example"),
-    "twilio": (b"authorization", b"Basic " + _BASIC),
-}
-"""The one field by which each provider must know the caller."""
-
-_HIDDEN: Final = (*(secret.encode() for secret in SECRETS.values()), _BASIC)
-_CREDENTIALS: Final = {b"authorization", b"proxy-authorization", b"x-api-key", b"api-key", b"cookie"}
 
 
 def says(data: object, status: int = 200, *lines: str) -> bytes:
@@ -94,9 +71,10 @@ class Ground:
     """
 
     def __init__(self, entry: str, wire: Wire, tap: Tap) -> None:
-        self.name = entry.partition("-")[0]
+        self.name = preset_of(entry)
         self.base = f"{tap.url}/{entry}"
         self.tap = tap
+        self._entry = entry
         self._wire = wire
         tap.clear()
         wire.requests.clear()
@@ -110,7 +88,7 @@ class Ground:
         """Make the client by the very line that the catalogue advises. names: what that line takes from the SDK."""
         line: str = preset(self.name).data["profile"]["sdk"]["python"].replace("{base}", self.base)
         scope: dict[str, Any] = dict(names)
-        exec(line if line.startswith("client = ") else f"client = {line}", scope)  # noqa: S102 - our own catalogue
+        exec(line if "client = " in line else f"client = {line}", scope)  # noqa: S102 - our own catalogue
         return scope["client"]
 
     @property
@@ -123,24 +101,54 @@ class Ground:
         """Method and target of each request that the provider was sent."""
         return [f"{request.method.decode()} {request.target.decode()}" for request in self.requests]
 
+    @property
+    def asked(self) -> list[tuple[bytes, bytes]]:
+        """What the SDK asked, head and body each, as the provider itself would be asked."""
+        prefix = re.compile(rb"\A(\S+) /%b(?=[/?\s])/?" % re.escape(self._entry.encode()))
+        whole = [pair for stream in self.tap.streams for pair in split_requests(bytes(stream))]
+        return [(prefix.sub(rb"\1 /", head), body) for head, body in whole]
+
+    def compare(self, call: Callable[["Ground"], object], *scripts: Script, varying: tuple[bytes, ...] = ()) -> None:
+        """Let the SDK make the same call to the provider itself and through the sidecar, and compare what arrives.
+
+        varying: fields that the SDK fills with another value every time, in lower case.
+        """
+        direct = copy(self)
+        direct.base = self._wire.url
+        arrived = []
+        for way in (direct, self):
+            self.requests.clear()
+            way.play(*scripts)
+            call(way)
+            arrived.append([said(self.name, one.head, one.body, frozenset(varying)) for one in self.requests])
+        assert arrived[0]
+        assert arrived[0] == arrived[1]
+
     def check_what_was_said(self) -> None:
-        """See that the provider knew the caller by the injected credential alone, and the SDK learnt none."""
+        """See that the provider got what the SDK sent, but for the injected credential, and the SDK learnt none."""
+        known = KNOWN[self.name]
+        asked = [said(self.name, *one) for one in self.asked]
         for request in self.requests:
-            check_credential(self.name, request.head)
-            assert b"placeholder" not in request.head + request.body
-            assert request.body in self.tap.sent
-        assert b"placeholder" in self.tap.sent or b64encode(f"{ACCOUNT_SID}:placeholder".encode()) in self.tap.sent
-        assert [secret for secret in _HIDDEN if secret in self.tap.received] == []
+            check_known(self.name, request)
+            assert not mentions_placeholder(request.head, request.body)
+            assert said(self.name, self._without_minted(request.head), request.body) in asked
+        assert not known.placeholder or any(mentions_placeholder(*one) for one in self.asked)
+        assert [secret for secret in hidden() if secret in self.tap.received] == []
+
+    def _without_minted(self, head: bytes) -> bytes:
+        """Take out a key that tidegate made; it tells the caller of it."""
+        for key in re.findall(rb"\r\nTidegate-Idempotency-Key: ([^\r]+)", self.tap.received):
+            head = re.sub(rb"\r\n[A-Za-z-]+: %b(?=\r\n)" % re.escape(key), b"", head)
+        return head
 
 
 Grounds = Callable[[str], Ground]
 """Gives the provider behind an entry of the sidecar's configuration."""
 
 
-def check_credential(name: str, head: bytes) -> None:
-    """See that a request's head holds the injected credential, once, and no other."""
-    found = [(field.lower(), value) for field, value in fields(head) if field.lower() in _CREDENTIALS]
-    assert found == [INJECTED[name]]
+def preset_of(entry: str) -> str:
+    """Return the preset whose name, and perhaps `-` and more, is the name of the entry."""
+    return max((name for name in catalogue() if f"{entry}-".startswith(f"{name}-")), key=len)
 
 
 def sent_json(request: Request) -> object:
@@ -148,13 +156,16 @@ def sent_json(request: Request) -> object:
     return orjson.loads(request.body)
 
 
-def pointed(preset_name: str, wire: Wire, **settings: Any) -> Mapping[str, Any]:
-    """Return a provider's entry in the configuration: its preset, with nothing but the address replaced.
+def pointed(name: str, wire: Wire | Tap, issuer: Wire | None = None) -> Mapping[str, Any]:
+    """Return a provider's entry in the configuration: its preset, with nothing but the addresses replaced.
 
     The credential is the preset's too, and written, because a preset's secret goes to no other host by itself.
+    issuer: the token endpoint, the provider itself unless given.
     """
-    credential = preset(preset_name).data["credential"]
-    return {"preset": preset_name, "base_url": wire.url, "credential": credential, **settings}
+    credential = preset(name).data["credential"]
+    if credential["scheme"] == "oauth2":
+        credential = {**credential, "token_url": f"{(issuer or wire).url}/token"}
+    return {"preset": name, **NEEDS.get(name, {}), "base_url": wire.url, "credential": credential}
 
 
 def only(head: bytes, name: bytes) -> bytes:

@@ -5,6 +5,10 @@ from typing import Any, Final
 from tests.sdk.ground import event, says
 
 MODEL: Final = {"id": "gpt-example", "object": "model", "created": 1, "owned_by": "acme"}
+FILE: Final = {
+    "id": "file-1", "object": "file", "bytes": 1, "created_at": 1, "filename": "upload", "purpose": "batch",
+    "status": "processed",
+}  # fmt: skip
 PROMPT: Final[dict[str, Any]] = {
     "model": "gpt-example", "messages": [{"role": "user", "content": "Grüße — how high is the tide?"}],
 }  # fmt: skip

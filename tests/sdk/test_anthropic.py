@@ -88,7 +88,7 @@ def test_an_error_is_the_providers_own_with_the_providers_id(claude: Ground) -> 
 
 @pytest.mark.parametrize("status", [429, 529])
 def test_a_throttled_message_is_told_and_the_next_one_is_held_back(ground: Grounds, status: int) -> None:
-    claude = ground("anthropic-busy" if status == 429 else "anthropic-overloaded")
+    claude = ground("anthropic-busy" if status == 429 else "anthropic-other")
     claude.play(says(refusal("rate_limit_error"), status, "retry-after: 120"))
     with client_of(claude) as client:
         with pytest.raises(anthropic.APIStatusError) as caught:
@@ -110,3 +110,11 @@ def test_a_streamed_event_arrives_before_the_provider_makes_the_next_one(claude:
             gate.set()
         assert stream.get_final_text() == "Höher."
     assert texts == ["Hö", "her."]
+
+
+def test_the_sidecar_changes_the_credential_alone(claude: Ground) -> None:
+    def create(way: Ground) -> None:
+        with client_of(way) as client:
+            client.messages.create(**PROMPT)
+
+    claude.compare(create, says(MESSAGE))

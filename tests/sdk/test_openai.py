@@ -8,7 +8,7 @@ import pytest
 from openai import OpenAI
 
 from tests.sdk.ground import Ground, Grounds, after, only, says, sent_json, streams
-from tests.sdk.openai_answers import COMPLETION, DONE, MODEL, PROMPT, REFUSED, piece, throttled
+from tests.sdk.openai_answers import COMPLETION, DONE, FILE, MODEL, PROMPT, REFUSED, piece, throttled
 from tests.support.wire import RESET
 
 pytestmark = pytest.mark.sdk
@@ -108,3 +108,20 @@ def test_the_caller_organisation_goes_through_and_no_second_credential_does(grou
             "gpt-example", extra_headers={"OpenAI-Organization": "org-acme", "X-Api-Key": "placeholder"}
         )
     assert only(openai_ground.requests[0].head, b"openai-organization") == b"org-acme"
+
+
+def test_a_file_is_uploaded(ground: Grounds) -> None:
+    openai_ground = ground("openai")
+    openai_ground.play(says(FILE))
+    content = bytes(range(256)) * 300
+    with client_of(openai_ground) as client:
+        assert client.files.create(file=content, purpose="batch").id == "file-1"
+    assert content in openai_ground.requests[0].body
+
+
+def test_the_sidecar_changes_the_credential_alone(ground: Grounds) -> None:
+    def complete(way: Ground) -> None:
+        with client_of(way) as client:
+            client.chat.completions.create(**PROMPT)
+
+    ground("openai").compare(complete, says(COMPLETION))

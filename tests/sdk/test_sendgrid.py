@@ -59,3 +59,7 @@ def test_a_throttled_mail_is_told_and_the_next_one_is_held_back(ground: Grounds)
     assert caught.value.headers["Retry-After"] == "120"
     assert held.value.to_dict["reason"] == "provider_paused"
     assert len(sendgrid.requests) == 1
+
+
+def test_the_sidecar_changes_the_credential_alone(sendgrid: Ground) -> None:
+    sendgrid.compare(lambda way: client_of(way).send(mail()), reply(202, b"", b"X-Message-Id: m-1"))

@@ -56,3 +56,15 @@ def test_a_throttled_message_is_told_and_the_next_one_is_held_back(ground: Groun
     assert (caught.value.response.status_code, caught.value.response.headers["Retry-After"]) == (429, "120")
     assert (held.value.response.status_code, held.value.response["reason"]) == (503, "provider_paused")
     assert len(slack.requests) == 1
+
+
+def test_a_token_that_was_revoked_is_told(ground: Grounds) -> None:
+    slack = ground("slack-other")
+    slack.play(says({"ok": False, "error": "token_revoked"}))
+    with pytest.raises(SlackApiError) as caught:
+        client_of(slack).auth_test()
+    assert caught.value.response["error"] == "token_revoked"
+
+
+def test_the_sidecar_changes_the_credential_alone(slack: Ground) -> None:
+    slack.compare(lambda way: client_of(way).chat_postMessage(channel="C1", text="High tide 🌊"), says(POSTED))

@@ -3,13 +3,15 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 import stripe
 from stripe import StripeClient
 
-from tests.sdk.ground import ENVIRONMENT, Grounds, only, says
+from tests.sdk.ground import Ground, Grounds, only, says
+from tests.sdk.known import SECRETS
 from tests.support.rules import ROOT
 from tests.support.sidecar import Sidecar
 from tests.support.tap import Tap
@@ -37,7 +39,7 @@ def base(local: Tap, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Give the sidecar's address of the provider that localstripe plays."""
     folder: Path = tmp_path_factory.mktemp("stripe")
     entry = {"base_url": local.url, "credential": {"token": "env:STRIPE_SECRET_KEY"}}
-    with Sidecar(folder, {"stripe": entry}, env=ENVIRONMENT) as sidecar:
+    with Sidecar(folder, {"stripe": entry}, env=SECRETS) as sidecar:
         yield f"{sidecar.url}/stripe"
 
 
@@ -102,3 +104,20 @@ def test_a_throttled_read_is_told_and_the_next_one_is_held_back(ground: Grounds)
     assert caught.value.headers is not None
     assert caught.value.headers["Retry-After"] == "120"
     assert (held.value.http_status, len(provider.requests)) == (503, 1)
+
+
+def test_a_file_is_uploaded(ground: Grounds) -> None:
+    files = ground("stripe")  # files.stripe.com is a host of its own, and so an entry with `host: files`
+    files.play(says({"id": "file_1", "object": "file"}))
+    client = StripeClient("sk_test_placeholder", base_addresses={"files": files.base})
+    content = bytes(range(256)) * 300
+    assert client.v1.files.create(params={"purpose": "dispute_evidence", "file": BytesIO(content)}).id == "file_1"
+    assert content in files.requests[0].body
+
+
+def test_the_sidecar_changes_the_credential_alone(ground: Grounds) -> None:
+    def create(way: Ground) -> None:
+        client: StripeClient = way.client(StripeClient=StripeClient)
+        client.v1.customers.create(params={"name": "Grüße & Co"}, options={"idempotency_key": "one"})
+
+    ground("stripe").compare(create, says(CUSTOMER), varying=(b"x-stripe-client-telemetry",))

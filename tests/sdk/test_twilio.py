@@ -1,6 +1,5 @@
 """Twilio's SDK."""
 
-import os
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -8,7 +7,9 @@ import pytest
 from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
-from tests.sdk.ground import ACCOUNT_SID, Ground, Grounds, says
+from tests.sdk.ground import Ground, Grounds, says
+from tests.sdk.known import ACCOUNT_SID
+from tests.support.wire import Wire
 
 pytestmark = pytest.mark.sdk
 
@@ -25,14 +26,29 @@ def twilio(ground: Grounds) -> Ground:
     return ground("twilio")
 
 
-@pytest.fixture(autouse=True)
-def account_sid(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the service know the account, as the catalogue's line asks."""
-    monkeypatch.setenv("TWILIO_ACCOUNT_SID", ACCOUNT_SID)
-
-
 def client_of(ground: Ground) -> Any:
-    return ground.client(Client=Client, os=os)
+    return ground.client(Client=Client)
+
+
+def page(sids: list[str], **meta: str | None) -> dict[str, object]:
+    services = [{"sid": sid, "account_sid": ACCOUNT_SID} for sid in sids]
+    return {"services": services, "meta": {"key": "services", "page": 0, "page_size": 1, **meta}}
+
+
+def test_pages_of_another_product_lead_back_through_its_entry(ground: Grounds, wire: Wire) -> None:
+    verify = ground("twilio-other")  # each product has a host of its own, and so an entry
+    following = f"{wire.url}/v2/Services?PageSize=1&Page=1&PageToken=two"
+    verify.play(says(page(["VA1"], next_page_url=following)), says(page(["VA2"], next_page_url=None)))
+    client = Client("ACplaceholder", "placeholder")
+    client.verify.base_url = verify.base
+    assert [service.sid for service in client.verify.v2.services.list(page_size=1)] == ["VA1", "VA2"]
+    assert verify.lines == ["GET /v2/Services?PageSize=1", "GET /v2/Services?PageSize=1&Page=1&PageToken=two"]
+
+
+def test_a_subaccount_keeps_its_place_in_the_path(twilio: Ground) -> None:
+    twilio.play(says(MESSAGE))
+    client_of(twilio).api.v2010.accounts("ACsub").messages("SM1").fetch()
+    assert twilio.lines == ["GET /2010-04-01/Accounts/ACsub/Messages/SM1.json"]
 
 
 def test_a_message_is_read(twilio: Ground) -> None:
@@ -69,3 +85,10 @@ def test_a_throttled_message_is_told_and_the_next_one_is_held_back(ground: Groun
         seen.append((caught.value.status, caught.value.code))
     assert seen == [(429, 20429), (503, 503)]
     assert len(twilio.requests) == 1
+
+
+def test_the_sidecar_changes_credential_and_account_alone(twilio: Ground) -> None:
+    def send(way: Ground) -> None:
+        client_of(way).messages.create(to="+15005550006", from_="+15005550001", body="Grüße")
+
+    twilio.compare(send, says(MESSAGE, 201))

@@ -5,44 +5,46 @@ What a provider itself sends back to the caller passes untouched, because no ans
 
 import base64
 import json
-import secrets
+import re
 import subprocess
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 import pytest
 
-from tests.support.caller import Answer, Caller, request, run_on_uvloop
+from proxy.credentials import SCHEMES as ALL_SCHEMES
+from tests.security.hunted import (
+    CALLERS_OWN,
+    ENVIRONMENT,
+    MORE,
+    NEVER_SENT,
+    ON_THE_WIRE,
+    PLACEHOLDER,
+    SCHEMES,
+    SECRETS,
+    configuration,
+    requests,
+    token_endpoint,
+)
+from tests.support.caller import Answer, Caller, run_on_uvloop
 from tests.support.rules import ROOT
-from tests.support.sidecar import Sidecar, free_port
+from tests.support.sidecar import Sidecar
 from tests.support.wire import CLOSE, RESET, Link, Script, Wire, in_thread, reply
 
 pytestmark = [pytest.mark.security, pytest.mark.e2e]
 
 
-def canary() -> str:
-    return f"CANARY-{secrets.token_hex(12)}/+ä"
-
-
-SECRETS: Final = {name: canary() for name in ("bearer", "basic", "header", "query", "file", "broken")}
-CALLERS_OWN: Final = canary()
-SCHEMES: Final[dict[str, dict[str, str]]] = {
-    "bearer": {"scheme": "bearer", "token": "env:CANARY_BEARER"},
-    "basic": {"scheme": "basic", "username": "AC-example", "password": "env:CANARY_BASIC"},
-    "header": {"scheme": "header", "name": "X-Api-Key", "value": "env:CANARY_HEADER"},
-    "query": {"scheme": "query", "name": "key", "value": "env:CANARY_QUERY"},
-}
 ADMIN: Final = ("/", "/livez", "/readyz", "/metrics", "/api/providers", "/api/config", "/api/", "/nothing?key=x")
 
 
 async def echo(link: Link) -> None:
     """Send everything back that came, in the status line, in fields that the log may show, and in the body."""
     said = bytes(link.received)
-    line = b" ".join(said.split())[:3000]
+    line = b" ".join(said.split())[:3000].rpartition(b" ")[0]  # nobody can know a secret that the provider cut
     head = b"HTTP/1.1 200 %b\r\nRequest-Id: %b\r\nLocation: %b\r\nX-Api-Key: %b\r\n" % (line, line, line, line)
     link.writer.write(head + b"Content-Length: %d\r\n\r\n" % len(said) + said)
 
@@ -64,14 +66,6 @@ SCRIPTS: Final[list[Script]] = [
 ]  # fmt: skip
 
 
-def requests(provider: str) -> list[bytes]:
-    """Good and bad requests to a provider, with a secret of the caller's own wherever one may stand."""
-    own = CALLERS_OWN.encode().decode("latin-1")
-    lines = (f"Authorization: Bearer {own}", f"X-Api-Key: {own}", f"Cookie: session={own}", "X-Request-Id: r-1")
-    path = f"/{provider}/v1/{quote(CALLERS_OWN, safe='')}?key={quote(CALLERS_OWN)}&q=1"
-    return [request("GET", path, *lines), request("POST", path, *lines, body=CALLERS_OWN.encode())]
-
-
 def bad_requests() -> list[bytes]:
     own = CALLERS_OWN.encode()
     get = b"GET /bearer/x HTTP/1.1\r\nHost: localhost\r\n"
@@ -89,7 +83,8 @@ def bad_requests() -> list[bytes]:
 
 @dataclass
 class Traffic:
-    """All that was said. sidecars: its own answers; providers: answers passed on; wired: bytes that went out.
+    """All that was said. sidecars: its own answers; providers: answers passed on; wired, token_requests: bytes that
+    went out to the providers and to the token endpoint.
 
     places: where people look, by name.
     """
@@ -97,6 +92,7 @@ class Traffic:
     sidecars: list[bytes] = field(default_factory=list)
     providers: list[bytes] = field(default_factory=list)
     wired: bytes = b""
+    token_requests: bytes = b""
     places: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -110,10 +106,10 @@ async def ask(port: int, data: bytes) -> Answer | None:
 
 def play(sidecar: Sidecar, wire: Wire, traffic: Traffic) -> None:
     async def scenario() -> None:
-        for name in ("bearer", "basic", "header", "query", "file"):
+        for name in (*SCHEMES, *MORE):
             for script in SCRIPTS:
                 wire.play(script)
-                for data in requests(name):
+                for data in requests(name.replace("_", "-")):
                     keep(await ask(sidecar.port, data))
         for data in [*bad_requests(), *requests("dead"), *requests("broken"), *requests("nobody")]:
             keep(await ask(sidecar.port, data))
@@ -123,21 +119,7 @@ def play(sidecar: Sidecar, wire: Wire, traffic: Traffic) -> None:
             kept = traffic.providers if answer.value(b"tidegate-source") == b"provider" else traffic.sidecars
             kept.append(answer.head + answer.body)
 
-    run_on_uvloop(scenario(), 50.0)
-
-
-def configuration(folder: Path, wire: Wire) -> dict[str, Any]:
-    (folder / "secret").write_text(SECRETS["file"] + "\n", encoding="utf-8")
-    (folder / "broken").write_text(SECRETS["broken"] + "\r\nX: 1\n", encoding="utf-8")
-    plain = {
-        "base_url": wire.url, "timeout": {"attempt": "200ms"}, "breaker": False,
-        "retry": {"attempts": 2, "base": "1ms", "cap": "2ms"}, "profile": {"request_id": "request-id"},
-    }  # fmt: skip
-    providers = {name: {**plain, "credential": scheme} for name, scheme in SCHEMES.items()}
-    providers["file"] = {**plain, "credential": {"scheme": "bearer", "token": f"file:{folder / 'secret'}"}}
-    providers["broken"] = {**plain, "credential": {"scheme": "bearer", "token": f"file:{folder / 'broken'}"}}
-    dead = {"base_url": f"http://127.0.0.1:{free_port()}", "credential": SCHEMES["bearer"]}
-    return {**providers, "dead": {**plain, **dead}}
+    run_on_uvloop(scenario(), 90.0)
 
 
 def command(sidecar: Sidecar, env: dict[str, str], *words: str) -> bytes:
@@ -152,25 +134,27 @@ def command(sidecar: Sidecar, env: dict[str, str], *words: str) -> bytes:
 @pytest.fixture(scope="module")
 def traffic(tmp_path_factory: pytest.TempPathFactory) -> Traffic:
     folder = tmp_path_factory.mktemp("canaries")
-    env = {f"CANARY_{name.upper()}": value for name, value in SECRETS.items() if name in SCHEMES}
+    env = {f"CANARY_{name.upper()}": value for name, value in ENVIRONMENT.items()}
     shown = ["x-api-key", "authorization", "location", "x-request-id"]
     log = {"log": {"level": "debug", "headers": shown, "query": ["q"]}}
     seen = Traffic()
     with ExitStack() as stack:
-        wire = stack.enter_context(in_thread(Wire()))
-        sidecar = stack.enter_context(Sidecar(folder, configuration(folder, wire), log, env))
+        wire, tokens = stack.enter_context(in_thread(Wire())), stack.enter_context(in_thread(token_endpoint()))
+        sidecar = stack.enter_context(Sidecar(folder, configuration(folder, wire, tokens), log, env))
         play(sidecar, wire, seen)
         for path in ADMIN:
             seen.places[path] = sidecar.admin(path)[1]
         pid = sidecar.process.pid
         seen.places["cmdline"] = Path(f"/proc/{pid}/cmdline").read_bytes()
         seen.places["check"] = command(sidecar, env, "check")
-        seen.places["explain"] = command(sidecar, env, "explain", "query", "GET", "/v1/x")
+        for name in ("query", "body", "all", "oauth2", "jwt"):
+            seen.places[f"explain {name}"] = command(sidecar, env, "explain", name, "GET", "/v1/x")
         assert sidecar.stop() == 0
         seen.places["log"] = sidecar.stdout.read_bytes()
         seen.places["log without headers"] = without_headers(sidecar.stdout.read_bytes())
         seen.places["stderr"] = sidecar.stderr.read_bytes()
         seen.wired = b"".join(bytes(link.received) for link in wire.links)
+        seen.token_requests = b"".join(bytes(link.received) for link in tokens.links)
     return seen
 
 
@@ -194,22 +178,41 @@ def spellings(secret: str) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("name", SCHEMES)
-def test_the_secret_was_there_to_be_found(name: str, traffic: Traffic) -> None:
-    assert any(spelt in traffic.wired for spelt in spellings(SECRETS[name]).values())
-    assert CALLERS_OWN.encode() in traffic.wired  # the caller's own body and path are nobody's business
-    assert len(traffic.sidecars) > 50
-    assert any(b"CANARY-" in answer for answer in traffic.providers), "the echo came back"
-
-
 def found(secret: str, places: dict[str, bytes]) -> list[tuple[str, str]]:
-    """Return where the secret shows, and how it is spelt there."""
-    return [(place, how) for how, spelt in spellings(secret).items() for place, text in places.items() if spelt in text]
+    """Return where the secret, or a line of it, shows, and how it is spelt there."""
+    lines = secret.splitlines()[1:-1] or [secret]  # of a key in PEM, what stands between its first line and its last
+    spelt = [(how, needle) for line in lines for how, needle in spellings(line).items()]
+    return [(place, how) for how, needle in spelt for place, text in places.items() if needle in text]
+
+
+def test_every_scheme_is_hunted() -> None:
+    assert set(SCHEMES) == set(ON_THE_WIRE) == set(ALL_SCHEMES)
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_the_scheme_was_at_work(name: str, traffic: Traffic) -> None:
+    for sign in ON_THE_WIRE[name]:
+        needles = [sign] if isinstance(sign, bytes) else spellings(sign).values()
+        assert any(needle in traffic.wired for needle in needles)
+
+
+def test_there_was_enough_to_be_found(traffic: Traffic) -> None:
+    assert CALLERS_OWN.encode() in traffic.wired  # the caller's own body and path are nobody's business
+    assert len(traffic.sidecars) > 100
+    assert any(b"CANARY-" in answer for answer in traffic.providers), "the echo came back"
+    assert found(SECRETS["oauth2"], {"token endpoint": traffic.token_requests})
 
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_is_in_no_place_that_people_look_at(name: str, traffic: Traffic) -> None:
     assert found(SECRETS[name], traffic.places) == []
+
+
+def test_a_token_that_was_signed_here_is_in_no_such_place_and_in_no_answer(traffic: Traffic) -> None:
+    tokens = set(re.findall(rb"Bearer (eyJ[A-Za-z0-9_.-]+)", traffic.wired))
+    assert tokens
+    for token in tokens:
+        assert found(token.decode(), {**traffic.places, "answers": b"\n".join(traffic.sidecars)}) == []
 
 
 def test_the_callers_own_secret_is_there_only_where_the_operator_asked_for_it(traffic: Traffic) -> None:
@@ -225,9 +228,10 @@ def test_the_callers_own_secret_is_not_repeated_to_it(traffic: Traffic) -> None:
     assert found(CALLERS_OWN, {"answers": b"\n".join(traffic.sidecars)}) == []
 
 
-def test_the_callers_credential_never_reaches_the_provider(traffic: Traffic) -> None:
-    own = CALLERS_OWN.encode()
-    for line in (b"Bearer " + own, b"X-Api-Key: " + own):
-        heads = [head for head in traffic.wired.split(b"\r\n") if line in head]
-        assert {head.partition(b":")[0] for head in heads} <= {b"X-Api-Key"}
-    assert b"Bearer " + own not in traffic.wired
+@pytest.mark.parametrize("name", NEVER_SENT)
+def test_a_secret_that_only_signs_reaches_nobody(name: str, traffic: Traffic) -> None:
+    assert found(SECRETS[name], {"wire": traffic.wired + traffic.token_requests}) == []
+
+
+def test_the_callers_placeholder_never_reaches_a_provider(traffic: Traffic) -> None:
+    assert PLACEHOLDER.encode() not in traffic.wired + traffic.token_requests

@@ -42,3 +42,28 @@ async def read_body(reader: asyncio.StreamReader, head: bytes) -> bytes:
         return (await read_chunked(reader))[0]
     lengths = values(head, b"content-length")
     return await reader.readexactly(int(lengths[0])) if lengths else b""
+
+
+def split_requests(stream: bytes) -> list[tuple[bytes, bytes]]:
+    """Return head and body of each request that one connection carried; one that is cut off is left out."""
+    found = []
+    while (end := stream.find(b"\r\n\r\n") + 4) > 3:
+        head, stream = stream[:end], stream[end:]
+        if b"chunked" in b",".join(values(head, b"transfer-encoding")).lower():
+            body, stream = _split_chunked(stream)
+        else:
+            length = int((values(head, b"content-length") or [b"0"])[0])
+            body, stream = stream[:length], stream[length:]
+        found.append((head, body))
+    return found
+
+
+def _split_chunked(stream: bytes) -> tuple[bytes, bytes]:
+    pieces = []
+    while True:
+        line, _, stream = stream.partition(b"\r\n")
+        size = int(line.partition(b";")[0] or b"0", 16)
+        pieces.append(stream[:size])
+        if not size:
+            return b"".join(pieces), stream.partition(b"\r\n")[2]  # no client here sends trailers
+        stream = stream[size + 2 :]

@@ -11,7 +11,8 @@ from proxy.core.call import Handler
 from proxy.core.events import CallEnded, Event
 from proxy.core.profile import Profile
 from proxy.edge.listener.egress import Egress, EgressRules
-from proxy.edge.listener.routes import Route, Routes
+from proxy.edge.listener.rewrite import Rewriter
+from proxy.edge.listener.routes import Route, Routes, stop_line
 from proxy.edge.listener.server import Bounds, Server
 from proxy.edge.upstream.dial import Origin
 from proxy.edge.upstream.engine import Engine
@@ -89,12 +90,19 @@ async def listening(
     trace: bool = True,
     only: str | None = None,
     hosts: tuple[str, ...] = (),
+    origin: Origin | None = None,
 ) -> AsyncIterator[Listening]:
-    """Serve the provider `up` by `handler` (a plain 200 if none is given), or several by `handlers`."""
+    """Serve the provider `up` by `handler` (a plain 200 if none is given), or several by `handlers`.
+
+    origin: whose URLs are led back; None for nobody's.
+    """
     served = handlers or {"up": handler or Script(200)}
     known = profile or Profile()
     request_id = known.request_id.encode() if known.request_id is not None else None
-    table = {name: Route(name, one, known, trace, request_id) for name, one in served.items()}
+    rewriter = None if origin is None else Rewriter(known.urls, {"": origin})
+    table = {
+        name: Route(name, one, known, trace, request_id, stop_line(known), rewriter) for name, one in served.items()
+    }
     routes = Routes(lambda: table, HostRule(hosts), only)
     events: list[Event] = []
     crashed: list[BaseException] = []

@@ -26,6 +26,9 @@ SIDEWAYS: Final = {("proxy/policies/credential.py", "credentials")}
 NO_CLOCKWORK: Final = {"asyncio", "time", "random", "logging", "socket"}
 """What a machine in sansio/ must be told instead."""
 
+ARITHMETIC: Final = {"backports", "brotli", "compression", "orjson"}
+"""Libraries that a machine may use, because they only compute: bytes in, values out."""
+
 FORBIDDEN_NAMES: Final = {"utils", "util", "helpers", "helper", "common", "manager", "base"}
 REVEALERS: Final = ("proxy/credentials/", "proxy/edge/secrets.py", "proxy/sansio/redact.py", "proxy/core/secret.py")
 
@@ -92,7 +95,7 @@ def foreign_imports(source: Source) -> Iterator[str]:
         return
     for line, name in imports(source.tree):
         top = name.split(".")[0]
-        if top not in sys.stdlib_module_names | {"proxy", "pydantic", "pydantic_core"}:
+        if top not in sys.stdlib_module_names | {"proxy", "pydantic", "pydantic_core"} | ARITHMETIC:
             yield f"{source.path}:{line}: {source.package}/ imports {top}"
         if source.package == "sansio" and top in NO_CLOCKWORK:
             yield f"{source.path}:{line}: a machine imports {top}; it must be told what it needs"

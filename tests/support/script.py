@@ -172,7 +172,10 @@ def make_runtime(
         slots[ref].put(Secret(value))
 
     def now() -> float:
-        return asyncio.get_running_loop().time()
+        try:
+            return asyncio.get_running_loop().time()
+        except RuntimeError:  # a scheme at work outside of any loop
+            return START
 
     return Runtime(
         provider=provider,
@@ -182,4 +185,15 @@ def make_runtime(
         random=random,
         emit=sink.append,
         secret=lambda ref: slots.setdefault(ref, SecretSlot(ref)),
+        account="",
+        authority=b"api.example.com",
+        base_path=b"",
+        protect=lambda _: None,
+        reread=_nothing,
+        generations=lambda: tuple((ref, slot.generation) for ref, slot in slots.items()),
+        endpoint=lambda url, profile: Script(),
     )
+
+
+async def _nothing() -> None:
+    return None

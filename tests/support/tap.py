@@ -10,11 +10,13 @@ class Tap:
     """Stands in front of a TCP port of this machine, in a thread of its own.
 
     sent: all that clients sent, received: all that they got; several connections stand mixed in both.
+    streams: what clients sent, by connection.
     """
 
     def __init__(self, port: int) -> None:
         self.sent = bytearray()
         self.received = bytearray()
+        self.streams: list[bytearray] = []
         self.port = 0
         self._target = port
         self._loop = asyncio.new_event_loop()
@@ -31,6 +33,8 @@ class Tap:
         """Forget what was copied so far."""
         self.sent.clear()
         self.received.clear()
+        for stream in self.streams:
+            stream.clear()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -55,16 +59,19 @@ class Tap:
 
     async def _serve(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         far, forth = await asyncio.open_connection("127.0.0.1", self._target)
+        stream = bytearray()
+        self.streams.append(stream)
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(_copy(near, forth, self.sent), _copy(far, back, self.received))
+            await asyncio.gather(_copy(near, forth, self.sent, stream), _copy(far, back, self.received))
         for writer in (back, forth):
             writer.transport.abort()
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, kept: bytearray) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *kept: bytearray) -> None:
     try:
         while data := await reader.read(65536):
-            kept += data
+            for copy in kept:
+                copy.extend(data)
             writer.write(data)
             await writer.drain()
     except ConnectionError:

@@ -10,6 +10,7 @@ from proxy.core.profile import Profile
 from proxy.edge.upstream.dial import Origin
 from proxy.edge.upstream.engine import Engine
 from proxy.edge.upstream.pool import PoolConfig
+from proxy.edge.upstream.tls import Tls
 from proxy.sansio.classify import Classifier
 from tests.support.wire import Wire
 
@@ -19,9 +20,16 @@ def make_engine(wire: Wire, base_path: bytes = b"", pool: PoolConfig | None = No
     return engine_at(Origin("http", "127.0.0.1", wire.port, base_path), pool)
 
 
-def engine_at(origin: Origin, pool: PoolConfig | None = None, now: Callable[[], float] = time.monotonic) -> Engine:
+def engine_at(
+    origin: Origin, pool: PoolConfig | None = None, now: Callable[[], float] = time.monotonic, tls: Tls | None = None
+) -> Engine:
     """Return an engine that sends to an origin."""
-    return Engine(origin, pool or PoolConfig(), Classifier(Profile()), now)
+    return Engine(origin, pool or PoolConfig(), Classifier(Profile()), now, tls)
+
+
+def tls_engine(wire: Wire, tls: Tls) -> Engine:
+    """Return an engine that sends to the wire by its name, with TLS."""
+    return engine_at(Origin("https", "localhost", wire.port), tls=tls)
 
 
 async def whole(reply: Reply) -> bytes:

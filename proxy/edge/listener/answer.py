@@ -9,7 +9,8 @@ from proxy.core.call import Headers, Reply
 from proxy.core.errors import RateLimited, TidegateError
 
 _REASONS = {
-    400: b"Bad Request", 403: b"Forbidden", 404: b"Not Found", 408: b"Request Timeout", 421: b"Misdirected Request",
+    400: b"Bad Request", 403: b"Forbidden", 404: b"Not Found", 408: b"Request Timeout",
+    413: b"Request Entity Too Large", 421: b"Misdirected Request",
     429: b"Too Many Requests", 500: b"Internal Server Error", 502: b"Bad Gateway", 503: b"Service Unavailable",
     504: b"Gateway Timeout", 505: b"HTTP Version Not Supported",
 }  # fmt: skip
@@ -28,6 +29,9 @@ def answer(error: TidegateError, provider: str, request_id: str, redact: Callabl
         "provider": provider,
         "reason": error.reason,
         "request_id": request_id,
+        # Some SDKs look for an error here alone, and take an answer without one for a success, whatever its status
+        # (stripe-node 23.1.0, RequestSender.js).
+        "error": {"type": "api_error", "code": error.reason, "message": error.detail},
     }
     headers: Headers = [(b"Content-Type", b"application/problem+json")]
     headers.append((b"Proxy-Status", b"tidegate; error=%b" % error.proxy_status.encode()))

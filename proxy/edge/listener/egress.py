@@ -22,16 +22,19 @@ from proxy.core.errors import (
     VersionNotSupported,
 )
 from proxy.core.events import CallEnded, Event, RequestRefused
+from proxy.core.outcome import Outcome
 from proxy.edge.listener.answer import answer
 from proxy.edge.listener.body import CallerBody, gather
 from proxy.edge.listener.head import RequestHead
 from proxy.edge.listener.request import Request
+from proxy.edge.listener.rewrite import Rewriter, base_of
 from proxy.edge.listener.routes import Route, Routes
-from proxy.edge.listener.steering import steer
+from proxy.edge.listener.steering import require_account, steer
 from proxy.edge.listener.trace import restart_trace
 from proxy.edge.listener.writer import Composed, write_rest, write_whole
 
 _OURS: Final = b"X-Request-Id: %b\r\nTidegate-Source: %b\r\nTidegate-Attempts: %d\r\n"
+_EXHAUSTED: Final = Outcome.EXHAUSTED  # looking a member up in its class is slow, and this is the hot path
 _SANE_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 
 
@@ -81,6 +84,7 @@ class Egress:
         Returns: whether the connection may carry another request.
         """
         call = Call("-", request.method, b"", [], NO_BODY, Record(self._now()))
+        route: Route | None = None
         self.in_flight += 1
         try:
             try:
@@ -88,17 +92,21 @@ class Egress:
                 if isinstance(call.body, CallerBody):
                     call.body = await gather(call.body, call, self._now)
                 reply = await route.handler(call)
+                rewriter = route.rewriter
+                if rewriter is not None and rewriter.fields and rewriter.wants_body(call, reply):
+                    await self._rewrite(call, reply, rewriter)
+                composed = self._composed(request, call, reply, route)
             except TidegateError as error:
-                return await self._answer_error(request, call, error)
+                return await self._answer_error(request, call, error, route)
             except asyncio.CancelledError:
                 self._ended(call, None, "sidecar", CallerGone.reason)
                 raise
             except Exception as error:  # noqa: BLE001  # a bug must cost one call, not the process
                 self._crashed(call.request_id, error)
-                return await self._answer_error(request, call, InternalError("a bug in tidegate; the log has it"))
-            keep = self._keeps(request)
-            composed = Composed(call, reply, _ours(call, reply, route), http11=_is_11(request), keep_alive=keep)
-            return await self._send(request, call, reply, composed, "provider", "")
+                return await self._answer_error(
+                    request, call, InternalError("a bug in tidegate; the log has it"), route
+                )
+            return await self._send(request, call, reply, composed, "sidecar" if reply.own else "provider", "")
         finally:
             self.in_flight -= 1
 
@@ -122,9 +130,13 @@ class Egress:
         route, target = self._routes.find(head.host, request.raw_path)
         call.provider = route.name
         call.target = target.encode("utf-8", "surrogateescape")
+        # By host name or port the target is all of the path; else the name was taken off its front.
+        call.base = base_of(head.host, "" if len(target) == len(request.raw_path) else route.name)
         call.headers = restart_trace(head.headers) if head.traced and route.restart_trace else head.headers
         if head.steering:
-            steer(call, head.steering)
+            steer(call, head.steering, route.accounts)
+        if route.needs_account:
+            require_account(call, route.accounts)
         if head.length is not None or head.chunked:
             call.on_continue = _continuer(request) if head.expects else None
             call.body = CallerBody(request.content, head, self._rules.replay_bytes, self._rules.body_idle_s)
@@ -165,9 +177,30 @@ class Egress:
         # The rest of a body that is not here yet stands between the answer and the next request.
         return request.keep_alive and request.content.is_eof() and not self.draining
 
-    async def _answer_error(self, request: Request, call: Call, error: TidegateError) -> bool:
+    async def _rewrite(self, call: Call, reply: Reply, rewriter: Rewriter) -> None:
+        streamed = reply.stream is not None
+        try:
+            await rewriter.body(call, reply)
+        except BaseException:  # cancelled, or a bug: nobody else gives the rest of the body up
+            reply.discard()
+            raise
+        if streamed and reply.stream is None:
+            self._body_ended(call)
+
+    def _composed(self, request: Request, call: Call, reply: Reply, route: Route) -> Composed:
+        keep, ours = self._keeps(request), _ours(call, reply, route)
+        try:
+            return Composed(call, reply, ours, http11=_is_11(request), keep_alive=keep, rewriter=route.rewriter)
+        except BaseException:  # it leads where the caller must not go, or a bug: nobody else gives the body up
+            if reply.stream is not None:
+                self._close_stream(call, reply.stream)
+            raise
+
+    async def _answer_error(self, request: Request, call: Call, error: TidegateError, route: Route | None) -> bool:
         reply = answer(error, call.provider, call.request_id, self._redact)
-        ours = _OURS % (call.request_id.encode(), error.source.encode(), call.record.attempts)
+        ours = _OURS % (call.request_id.encode(), error.source.encode(), call.record.attempts) + _minted(call)
+        if route is not None and route.stop is not None:
+            ours += route.stop[1]  # the SDK's own retries would multiply ours
         # What the caller got wrong may be its framing: then the next bytes are no request.
         keep = self._keeps(request) and not isinstance(error, Misused)
         composed = Composed(call, reply, ours, http11=_is_11(request), keep_alive=keep)
@@ -199,10 +232,13 @@ class Egress:
         return composed.keep_alive and not (cut or self.draining)
 
     def _close_stream(self, call: Call, stream: Stream) -> None:
+        self._body_ended(call)
+        stream.abort()
+
+    def _body_ended(self, call: Call) -> None:
         record = call.record
         record.body_s = self._now() - record.answered_at
         record.upstream_s += record.body_s
-        stream.abort()
 
     def _ended(self, call: Call, reply: Reply | None, source: Source, reason: str, error: str = "") -> None:
         self._emit(CallEnded(call.provider, call, reply, source, reason, self._now(), error))
@@ -217,13 +253,24 @@ def _is_11(request: Request) -> bool:
 
 
 def _ours(call: Call, reply: Reply, route: Route) -> bytes:
-    """Return the header lines that tidegate adds to a provider's answer."""
-    ours = _OURS % (call.request_id.encode(), b"provider", call.record.attempts)
+    """Return the header lines that tidegate adds to an answer of the provider, or to one in its place."""
+    source = b"sidecar" if reply.own else b"provider"
+    ours = _OURS % (call.request_id.encode(), source, call.record.attempts)
     if route.request_id is not None:
         provider_id = field_value(reply.headers, route.request_id)
         if provider_id is not None:
             ours += b"Tidegate-Provider-Request-Id: %b\r\n" % provider_id
+    if call.minted_key:
+        ours += _minted(call)
+    if route.stop is not None and (call.retries_spent or reply.outcome is _EXHAUSTED):
+        name, line = route.stop
+        reply.headers = [pair for pair in reply.headers if pair[0].lower() != name]
+        ours += line
     return ours
+
+
+def _minted(call: Call) -> bytes:
+    return b"Tidegate-Idempotency-Key: %b\r\n" % call.minted_key.encode() if call.minted_key else b""
 
 
 def _continuer(request: Request) -> Callable[[], None] | None:

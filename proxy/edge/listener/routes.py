@@ -7,6 +7,7 @@ from typing import Final
 from proxy.core.call import Handler
 from proxy.core.errors import BadRequest, MisdirectedHost, UnknownProvider
 from proxy.core.profile import Profile
+from proxy.edge.listener.rewrite import Rewriter
 from proxy.sansio.hosts import HostRule, try_host
 from proxy.sansio.paths import has_dot_segment
 
@@ -18,7 +19,9 @@ class Route:
     """A provider as the listener sees it.
 
     handler: the top of its stack. restart_trace: whether the caller's trace ids stay inside.
-    request_id: the provider's own header for the id of a call, in lower case.
+    request_id: the provider's own header for the id of a call, in lower case. stop: the name of the header that keeps
+    its SDKs from retrying, in lower case, and the line that does. rewriter: leads its URLs back, None to leave them.
+    accounts: names that `Tidegate-Account` may choose. needs_account: whether it has to.
     """
 
     name: str
@@ -26,6 +29,16 @@ class Route:
     profile: Profile
     restart_trace: bool
     request_id: bytes | None = None
+    stop: tuple[bytes, bytes] | None = None
+    rewriter: Rewriter | None = None
+    accounts: tuple[str, ...] = ()
+    needs_account: bool = False
+
+
+def stop_line(profile: Profile) -> tuple[bytes, bytes] | None:
+    """Return what `Route.stop` says of this provider."""
+    name = profile.should_retry
+    return None if name is None else (name.encode(), b"%b: false\r\n" % name.title().encode())
 
 
 class Routes:

@@ -1,16 +1,19 @@
 """What the caller asks of one call by `Tidegate-*` fields; what is not understood is refused, not passed over."""
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from proxy.core.call import Call, Headers
-from proxy.core.errors import BadRequest
+from proxy.core.errors import BadRequest, UnknownAccount
 from proxy.core.units import parse_duration
 
 
-def steer(call: Call, fields: Headers) -> None:
-    """Set what the caller wishes. Raises: BadRequest for an unknown name, a value not understood, a name twice."""
+def steer(call: Call, fields: Headers, accounts: Collection[str] = ()) -> None:
+    """Set what the caller wishes. accounts: those that the provider has.
+
+    Raises: BadRequest for an unknown name, a value not understood, a name twice; UnknownAccount.
+    """
     seen: set[bytes] = set()
     for name, value in fields:
         key = name.lower()
@@ -21,6 +24,21 @@ def steer(call: Call, fields: Headers) -> None:
             raise BadRequest(f"{_NAMES[key]} stands twice in the request; send it once")
         seen.add(key)
         take(call, value.decode("latin-1"))
+    if call.account is not None and call.account not in accounts:
+        raise _no_account(call, accounts, "names no account of this provider")
+
+
+def require_account(call: Call, accounts: Collection[str]) -> None:
+    """Refuse a call to a provider that has accounts only. Raises: UnknownAccount when the call names none."""
+    if call.account is None:
+        raise _no_account(call, accounts, "is missing, and this provider has no credential but its accounts'")
+
+
+def _no_account(call: Call, accounts: Collection[str], what: str) -> UnknownAccount:
+    call.account = None  # a name that is not ours stands in no log
+    if not accounts:
+        return UnknownAccount(f"Tidegate-Account: no accounts are configured for {call.provider}; leave it out")
+    return UnknownAccount(f"Tidegate-Account {what}; name one of {', '.join(accounts)}")
 
 
 def _timeout(call: Call, text: str) -> None:
@@ -44,8 +62,8 @@ def _priority(_: Call, text: str) -> None:
         raise BadRequest("Tidegate-Priority takes the values interactive and batch")
 
 
-def _account(call: Call, _: str) -> None:
-    raise BadRequest(f"Tidegate-Account: no accounts are configured for {call.provider}")
+def _account(call: Call, text: str) -> None:
+    call.account = text
 
 
 def _cache(_: Call, text: str) -> None:

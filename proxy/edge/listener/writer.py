@@ -1,43 +1,21 @@
 """Writes a reply to the caller: head and body in one write when both are here, else as the body arrives."""
 
-from enum import IntEnum
 from typing import Final
 
 from proxy.core.call import Call, Headers, Reply
 from proxy.core.errors import CallerGone
-from proxy.edge.listener.fields import Kinds
+from proxy.edge.listener.kinds import KINDS, Kind, kinds_with
 from proxy.edge.listener.request import Request
+from proxy.edge.listener.rewrite import Rewriter
 
-
-class Kind(IntEnum):
-    """What becomes of a reply header field."""
-
-    KEEP = 0
-    DROP = 1  # hop-by-hop, or a name that only tidegate may use
-    CONNECTION = 2
-    LENGTH = 3
-    ENCODING = 4
-
-
-_KINDS: Final[dict[bytes, Kind]] = {
-    b"keep-alive": Kind.DROP,
-    b"proxy-connection": Kind.DROP,
-    b"upgrade": Kind.DROP,
-    b"x-request-id": Kind.DROP,
-    b"tidegate-source": Kind.DROP,
-    b"tidegate-attempts": Kind.DROP,
-    b"tidegate-provider-request-id": Kind.DROP,
-    b"connection": Kind.CONNECTION,
-    b"content-length": Kind.LENGTH,
-    b"transfer-encoding": Kind.ENCODING,
-}
-_kinds: Final = Kinds(lambda name: _KINDS.get(name, Kind.KEEP))
+_kinds: Final = kinds_with(frozenset())
 _LENGTH: Final = Kind.LENGTH  # looking a member up in its class is slow, and this is the hot path
 _ENCODING: Final = Kind.ENCODING
 _CONNECTION: Final = Kind.CONNECTION
+_URL: Final = Kind.URL
 _USUAL: Final = (b"keep-alive", b"close")
 _FRAMING: Final = frozenset((b"content-length", b"transfer-encoding"))
-_FORBIDDEN_TRAILERS: Final = frozenset(_KINDS) | {b"content-encoding", b"content-type", b"set-cookie", b"authorization"}
+_FORBIDDEN_TRAILERS: Final = frozenset(KINDS) | {b"content-encoding", b"content-type", b"set-cookie", b"authorization"}
 
 
 _ENDS: Final = {  # (keep_alive, http11) -> the end of the head
@@ -56,17 +34,29 @@ class Composed:
 
     __slots__ = ("_framed", "bodyless", "chunked", "head", "keep_alive")
 
-    def __init__(self, call: Call, reply: Reply, ours: bytes, *, http11: bool, keep_alive: bool) -> None:
+    def __init__(  # noqa: PLR0913  # one answer: what it is, and how it goes to this caller
+        self,
+        call: Call,
+        reply: Reply,
+        ours: bytes,
+        *,
+        http11: bool,
+        keep_alive: bool,
+        rewriter: Rewriter | None = None,
+    ) -> None:
         status = reply.status
         self.bodyless = self._framed = status in (204, 304) or call.method == "HEAD"
         self.chunked = False
         self.keep_alive = keep_alive
         hop_by_hop: list[bytes] = []
         lines = [b"HTTP/1.1 %d %b\r\n" % (status, reply.reason)]
+        kinds = _kinds if rewriter is None else rewriter.kinds
         for pair in reply.headers:
-            kind = _kinds[pair[0]]
+            kind = kinds[pair[0]]
             if not kind or self._frames(kind, status, http11=http11):  # KEEP, or a framing field that still holds
                 lines.append(b"%b: %b\r\n" % pair)
+            elif kind is _URL and rewriter is not None:
+                lines.append(b"%b: %b\r\n" % (pair[0], rewriter.header(*pair, call)))
             elif kind is _CONNECTION and pair[1].lower() not in _USUAL:
                 hop_by_hop.append(pair[1])
         if hop_by_hop:

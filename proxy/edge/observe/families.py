@@ -1,17 +1,12 @@
 """From what was counted to what Prometheus reads, at the moment of a scrape."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from proxy.edge.observe.gauges import Snapshots, gauges
 from proxy.edge.observe.tally import Counts, Histogram, Tally
-
-Snapshots = Mapping[str, Mapping[str, Mapping[str, object]]]
-"""By provider and section, as the policies' `snapshot(now)` tell it."""
-
-_STATES: Final = ("closed", "open", "half_open")
 
 
 class Families(Collector):
@@ -43,7 +38,7 @@ class Families(Collector):
         yield from _counters(tallies)
         yield from _labelled(tallies)
         yield from _histograms(tallies)
-        yield from _gauges(self._snapshots())
+        yield from gauges(self._snapshots())
         for name, text, label, counts in self._totals:
             family = CounterMetricFamily(name, text, labels=[label])
             for value, count in counts.values.items():
@@ -67,13 +62,17 @@ def _counters(tallies: Mapping[str, Tally]) -> Iterator[Metric]:
     pauses = CounterMetricFamily(
         "tidegate_pauses_total", "Times a provider asked for a pause or was given one.", labels=["provider"]
     )
+    holds = CounterMetricFamily(
+        "tidegate_quota_holds_total", "Times calls were held because a quota is used up.", labels=["provider"]
+    )
     for provider, tally in tallies.items():
         for (method, code, source, reason), count in tally.requests.items():
             requests.add_metric([provider, method, str(code), source, reason], count)
         sent.add_metric([provider], tally.request_bytes)
         received.add_metric([provider], tally.response_bytes)
         pauses.add_metric([provider], tally.pauses)
-    yield from (requests, sent, received, pauses)
+        holds.add_metric([provider], tally.quota_holds)
+    yield from (requests, sent, received, pauses, holds)
 
 
 def _labelled(tallies: Mapping[str, Tally]) -> Iterator[Metric]:
@@ -98,6 +97,13 @@ def _labelled(tallies: Mapping[str, Tally]) -> Iterator[Metric]:
             lambda t: t.would_refuse,
         ),
         ("tidegate_credential_reloads_total", "result", "Times a changed secret was read again.", lambda t: t.reloads),
+        (
+            "tidegate_credential_holds_total",
+            "secret",
+            "Times a secret was left alone because the provider refused it.",
+            lambda t: t.holds,
+        ),
+        ("tidegate_token_fetches_total", "result", "Access tokens fetched or minted.", lambda t: t.tokens),
     )
     for name, label, text, counts_of in read:
         family = CounterMetricFamily(name, text, labels=["provider", label])
@@ -139,39 +145,3 @@ def _fill(family: HistogramMetricFamily, labels: list[str], histogram: Histogram
         count += found
         buckets.append((bound, count))
     family.add_metric(labels, buckets, histogram.total)
-
-
-def _gauges(snapshots: Snapshots) -> Iterator[Metric]:
-    state = GaugeMetricFamily(
-        "tidegate_breaker_state", "1 for the state that the breaker is in.", labels=["provider", "state"]
-    )
-    tokens = GaugeMetricFamily(
-        "tidegate_limiter_tokens", "Calls that may go out at once, by limit.", labels=["provider", "limit"]
-    )
-    budget = GaugeMetricFamily("tidegate_retry_budget_tokens", "What retries may still cost.", labels=["provider"])
-    in_flight = GaugeMetricFamily("tidegate_in_flight", "Calls that hold a permit.", labels=["provider"])
-    queue = GaugeMetricFamily("tidegate_queue_depth", "Calls that wait for a permit or a token.", labels=["provider"])
-    expiry = GaugeMetricFamily(
-        "tidegate_credential_expiry_timestamp_seconds", "When the credential in use ends.", labels=["provider"]
-    )
-    for provider, sections in snapshots.items():
-        here = [provider]
-        if "breaker" in sections:
-            for name in _STATES:
-                state.add_metric([provider, name], float(sections["breaker"].get("state") == name))
-        limiter = sections.get("rate_limit", {})
-        limits = limiter.get("limits")
-        for limit in limits if isinstance(limits, list | tuple) else ():
-            _add(tokens, [provider, str(limit.get("limit"))], limit.get("tokens"))
-        bulkhead = sections.get("bulkhead", {})
-        _add(budget, here, sections.get("retry", {}).get("budget_tokens"))
-        _add(in_flight, here, bulkhead.get("in_flight"))
-        waiting = [count for count in (bulkhead.get("queued"), limiter.get("waiting")) if isinstance(count, int)]
-        _add(queue, here, sum(waiting) if waiting else None)
-        _add(expiry, here, sections.get("credential", {}).get("expires_ts"))
-    yield from (state, tokens, budget, in_flight, queue, expiry)
-
-
-def _add(family: GaugeMetricFamily, labels: list[str], value: object) -> None:
-    if isinstance(value, int | float):  # a section that is off, or has nothing to tell, has no series
-        family.add_metric(labels, value)

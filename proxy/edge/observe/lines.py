@@ -3,23 +3,26 @@
 import re
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Final, Literal, get_args
 
-from proxy.core.call import Headers
+from proxy.core.call import Call, Headers, Reply
 from proxy.core.events import (
     BreakerChanged,
     CallEnded,
     ConfigRead,
+    CredentialHeld,
     Event,
     PauseStarted,
     RetryDenied,
     RetryScheduled,
     SecretRead,
+    TokenFetched,
 )
 from proxy.core.outcome import Outcome
+from proxy.core.profile import Profile
 from proxy.edge.observe.reasons import outcomes_by_reason
-from proxy.sansio.masking import mask_path
+from proxy.sansio.masking import PathMask
 
 # Looking a member or its value up in the class is slow, and this is done for every call.
 _OK: Final = Outcome.OK
@@ -34,8 +37,19 @@ _NEVER: Final = frozenset({b"authorization", b"proxy-authorization", b"cookie", 
 _ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")  # a provider that sends back what it was sent writes no id
 
 
+_ATTEMPT: Final = re.compile(rb"[A-Za-z0-9=;,. _-]{1,32}")  # such as 2, and attempt=2; max=3
+
 _WAITS: Final = ("queue", "limiter", "backoff")
 _PHASES: Final = ("dns", "connect", "tls", "body")
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What a provider's profile says about its calls' lines. request_id, attempt: fields' names, in lower case."""
+
+    request_id: bytes | None
+    attempt: bytes | None
+    path: PathMask
 
 
 class Lines:
@@ -47,13 +61,19 @@ class Lines:
     def __init__(self, headers: Iterable[str] = (), query: Iterable[str] = ()) -> None:
         self._shown = frozenset(name.lower().encode() for name in headers) - _NEVER
         self._query = frozenset(query)
-        self._request_ids: Mapping[str, bytes] = {}
+        self._known: Mapping[str, _Facts] = {}
+        self._unknown = self._facts(Profile())
         self._outcomes = outcomes_by_reason()
         self._instant = (-1, "")  # the last millisecond and its text; a tuple, because other threads write lines too
 
-    def configure(self, request_ids: Mapping[str, str]) -> None:
-        """Learn for each provider the header that holds its own id of a call; names in lower case."""
-        self._request_ids = {provider: name.encode() for provider, name in request_ids.items()}
+    def configure(self, profiles: Mapping[str, Profile]) -> None:
+        """Learn the providers' profiles: their own ids of a call, their SDKs' attempts, their paths."""
+        self._known = {provider: self._facts(profile) for provider, profile in profiles.items()}
+
+    def _facts(self, profile: Profile) -> _Facts:
+        names = (profile.request_id, profile.attempt_header)
+        request_id, attempt = (None if name is None else name.encode() for name in names)
+        return _Facts(request_id, attempt, PathMask(profile, self._query))
 
     def of(self, event: Event, ts: float, level: Level) -> Line:
         """Return the fields of the event's line; `ts` in unix seconds."""
@@ -63,6 +83,8 @@ class Lines:
         line: Line = {"ts": self.timestamp(ts), "level": level, "event": _NAMES[kind]}
         for name in _FIELDS[kind]:
             value = getattr(event, name)
+            if value == "" and name == "account":
+                continue  # the provider's own
             line[name] = round(value, 3) if isinstance(value, float) else value
         return line
 
@@ -83,6 +105,7 @@ class Lines:
             outcome = self._outcomes.get(event.reason, "ignored")
         else:
             outcome = _OUTCOMES[reply.outcome]
+        facts = self._known.get(event.provider, self._unknown)
         line: Line = {
             "ts": self.timestamp(ts),
             "level": level,
@@ -90,7 +113,7 @@ class Lines:
             "request_id": call.request_id,
             "provider": event.provider,
             "method": call.method,
-            "path": mask_path(_text(call.target), self._query),
+            "path": facts.path(call.target),
             "status": None if reply is None else reply.status,
             "source": event.source,
             "reason": event.reason,
@@ -109,23 +132,23 @@ class Lines:
             line.update({f"{name}_ms": _ms(getattr(record, f"{name}_s")) for name in _WAITS})
         if record.connect_s or record.body_s:  # neither a new connection nor a body that came later: all are zero
             line.update({f"{name}_ms": _ms(getattr(record, f"{name}_s")) for name in _PHASES})
-        if call.account is not None:
-            line["account"] = call.account
         if event.error:
             line["error"] = event.error
-        if reply is not None:
-            self._add_headers(line, event.provider, call.headers, reply.headers)
+        self._add_names(line, facts, call, reply)
         return line
 
-    def _add_headers(self, line: Line, provider: str, sent: Headers, received: Headers) -> None:
-        wanted = self._request_ids.get(provider)
-        if wanted is not None:
-            for name, value in received:
-                if name.lower() == wanted and _ID.fullmatch(value):
-                    line["provider_request_id"] = value.decode()
-                    break
-        if self._shown:
-            line["headers"] = {"request": self._allowed(sent), "response": self._allowed(received)}
+    def _add_names(self, line: Line, facts: _Facts, call: Call, reply: Reply | None) -> None:
+        if call.account is not None:
+            line["account"] = call.account
+        if call.minted_key:
+            line["idempotency_key"] = call.minted_key
+        if facts.attempt is not None:
+            _add(line, "sdk_attempt", call.headers, facts.attempt, _ATTEMPT)
+        if reply is not None:
+            if facts.request_id is not None:
+                _add(line, "provider_request_id", reply.headers, facts.request_id, _ID)
+            if self._shown:
+                line["headers"] = {"request": self._allowed(call.headers), "response": self._allowed(reply.headers)}
 
     def _allowed(self, headers: Headers) -> list[tuple[str, str]]:
         shown = self._shown
@@ -133,15 +156,17 @@ class Lines:
 
 
 def level_of(event: Event) -> Level:
-    """Decide how loud an event is: a cut stream is an error, a failure or refusal a warning."""
+    """Decide how loud an event is: a cut stream or a refused credential is an error, a failure or refusal a warning."""
     if type(event) is CallEnded:  # first and by type, because it comes with every call
         if event.error:
             return "error"
         reply = event.reply
-        return "warning" if reply is not None and (reply.status >= 500 or event.source != "provider") else "info"
+        return "warning" if reply is not None and (reply.status >= 500 or event.reason) else "info"
     match event:
         case RetryScheduled():
             return "debug"
+        case CredentialHeld():  # an open breaker closes again by itself; this needs somebody
+            return "error"
         case (
             BreakerChanged(new="open")
             | ConfigRead(result="refused")
@@ -150,8 +175,17 @@ def level_of(event: Event) -> Level:
             | SecretRead(result="failed")
         ):
             return "warning"
+        case TokenFetched(problem=problem) if problem:  # failed, or the refresh token that came with it is not kept
+            return "warning"
         case _:
             return "info"
+
+
+def _add(line: Line, key: str, headers: Headers, wanted: bytes, sane: re.Pattern[bytes]) -> None:
+    for name, value in headers:
+        if name.lower() == wanted and sane.fullmatch(value):
+            line[key] = value.decode()
+            return
 
 
 def _text(raw: bytes) -> str:

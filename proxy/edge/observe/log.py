@@ -12,6 +12,7 @@ from typing import Final, Literal, Protocol
 import orjson
 
 from proxy.core.events import Event
+from proxy.core.profile import Profile
 from proxy.edge.observe.console import Console
 from proxy.edge.observe.lines import SEVERITY, Level, Line, Lines, level_of
 from proxy.edge.observe.writer import Writer
@@ -73,12 +74,12 @@ class Log:
         """Lines that were not written: the buffer was full, or the reader slow or gone."""
         return self._writer.dropped
 
-    def configure(self, settings: Settings, request_ids: Mapping[str, str]) -> None:
-        """Take new settings, and for each provider the header that holds its own id of a call."""
+    def configure(self, settings: Settings, profiles: Mapping[str, Profile]) -> None:
+        """Take new settings, and the providers' profiles by name."""
         self.least = SEVERITY[settings.level]
         logging.getLogger().setLevel(self.least)
         self._lines = Lines(settings.headers, settings.query)
-        self._lines.configure(request_ids)
+        self._lines.configure(profiles)
         self._encode = _json if settings.format == "json" else Console(coloured=self._coloured)
 
     def emit(self, event: Event) -> None:

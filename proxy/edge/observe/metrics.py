@@ -13,6 +13,7 @@ from proxy.core.events import (
     BreakerChanged,
     CallEnded,
     ConfigRead,
+    CredentialHeld,
     DrainStarted,
     Event,
     PauseStarted,
@@ -20,9 +21,11 @@ from proxy.core.events import (
     RetryDenied,
     RetryScheduled,
     SecretRead,
+    TokenFetched,
     WouldRefuse,
 )
-from proxy.edge.observe.families import Families, Snapshots
+from proxy.edge.observe.families import Families
+from proxy.edge.observe.gauges import Snapshots
 from proxy.edge.observe.tally import CAUSES, OTHER, Counts, Tally
 
 UNNAMED = "-"
@@ -80,7 +83,7 @@ class Metrics:
         tallies = {provider: self._tallies.get(provider) or Tally() for provider in providers}
         self._tallies = {**tallies, UNNAMED: self._unnamed}
 
-    def observe(self, event: Event) -> None:  # noqa: C901 - one flat case for each kind is easiest to read
+    def observe(self, event: Event) -> None:  # noqa: C901, PLR0912 - one flat case for each kind is easiest to read
         """Count an event; cheap, and never raises. Each kind has its case: mypy refuses a missing one."""
         match event:
             case CallEnded():
@@ -91,12 +94,18 @@ class Metrics:
                 self._of(event.provider).retries_denied.add(event.why)
             case BreakerChanged():
                 self._of(event.provider).transitions.add(event.new)
+            case PauseStarted(why="exhausted"):
+                self._of(event.provider).quota_holds += 1
             case PauseStarted():
                 self._of(event.provider).pauses += 1
             case WouldRefuse():
                 self._of(event.provider).would_refuse.add(event.section)
             case SecretRead():
                 self._of(event.provider).reloads.add(event.result)
+            case CredentialHeld():
+                self._of(event.provider).holds.add(event.secret)
+            case TokenFetched():
+                self._of(event.provider).tokens.add(event.result)
             case ConfigRead():
                 self._config_reloads.add(event.result)
             case RequestRefused():

@@ -20,7 +20,7 @@ _VENDORS: Final = frozenset({419, 420, 430, 440, 460, 498, 499, 509, *range(520,
 CODES: Final = frozenset({status.value for status in HTTPStatus}) | _VENDORS
 SOURCES: Final = frozenset({"provider", "sidecar", "network"})
 REASONS: Final = frozenset({"", *outcomes_by_reason()})
-CAUSES: Final = frozenset({"connect", "dropped", "timeout", "throttled", *map(str, CODES)})
+CAUSES: Final = frozenset({"connect", "dropped", "timeout", "throttled", "unauthorised", *map(str, CODES)})
 # More than all policies have sections, and a bound where a mistake would make series without end.
 _MOST_SERIES: Final = 64
 
@@ -64,8 +64,9 @@ class Tally:
     """
 
     __slots__ = (
-        "durations_s", "limiter_wait_s", "overhead_s", "pauses", "phases_s", "reloads", "request_bytes", "requests",
-        "response_bytes", "retries", "retries_denied", "transitions", "would_refuse",
+        "durations_s", "holds", "limiter_wait_s", "overhead_s", "pauses", "phases_s", "quota_holds", "reloads",
+        "request_bytes", "requests", "response_bytes", "retries", "retries_denied", "tokens", "transitions",
+        "would_refuse",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -74,12 +75,14 @@ class Tally:
         self.phases_s = {phase: Histogram(LATENCY_S) for phase in ("dns", "connect", "tls", "first_byte", "body")}
         self.overhead_s = Histogram(OVERHEAD_S)
         self.limiter_wait_s = Histogram(LATENCY_S)
-        self.request_bytes = self.response_bytes = self.pauses = 0
+        self.request_bytes = self.response_bytes = self.pauses = self.quota_holds = 0
         self.retries = Counts()
         self.retries_denied = Counts()
         self.transitions = Counts()
         self.would_refuse = Counts()
         self.reloads = Counts()
+        self.holds = Counts()
+        self.tokens = Counts()
 
     def ended(self, event: CallEnded) -> None:
         """Count a call that is over."""

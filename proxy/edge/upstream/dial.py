@@ -6,7 +6,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import aiohappyeyeballs
 
@@ -21,6 +21,7 @@ from proxy.core.errors import (
 )
 from proxy.edge.upstream.http1 import Connection
 from proxy.edge.upstream.resolve import AddrInfo, Resolver
+from proxy.edge.upstream.tls import Tls, TlsConfig
 from proxy.sansio.addresses import is_public
 
 HAPPY_EYEBALLS_DELAY_S: Final = 0.25  # RFC 8305 section 5
@@ -59,41 +60,22 @@ class Origin:
         return True
 
 
-class SessionContext(ssl.SSLContext):
-    """A verifying client context that resumes the provider's last TLS session (asyncio has no way to pass one)."""
-
-    last: ssl.SSLObject | None = None
-
-    def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
-        """Begin a handshake, offering the last connection's session; a TLS 1.3 ticket came after its handshake."""
-        kwargs["session"] = self.last and self.last.session
-        return super().wrap_bio(*args, **kwargs)
-
-
-def tls_context() -> SessionContext:
-    """Return a context that verifies certificate and host name and speaks TLS 1.2 or later."""
-    context = SessionContext(ssl.PROTOCOL_TLS_CLIENT)  # verification is on in this protocol
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_default_certs()
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
 class Dialler:
     """Makes connections to one origin."""
 
-    def __init__(self, origin: Origin, now: Callable[[], float], tls: SessionContext | None = None) -> None:
+    def __init__(self, origin: Origin, now: Callable[[], float], tls: Tls | None = None) -> None:
         self._origin = origin
         self._now = now
         self._resolver = Resolver(origin.host, origin.port, now)
-        self._tls = tls or tls_context() if origin.scheme == "https" else None
+        self._tls = tls or Tls(TlsConfig()) if origin.scheme == "https" else None
 
     async def dial(self, connection: Connection, call: Call) -> None:
         """Connect `connection` in the time that the call has, so that it is ready for its first exchange.
 
         The phases go into the call's record.
-        Raises: ResolveFailed, DestinationRefused, ConnectFailed, TlsFailed; ConnectTimeout, or DeadlineExceeded
-        where the caller's deadline came first, which is no fault of the provider's.
+        Raises: ResolveFailed, DestinationRefused, ConnectFailed, TlsFailed, CredentialMissing where TLS needs a file
+        that was never there; ConnectTimeout, or DeadlineExceeded where the caller's deadline came first, which is no
+        fault of the provider's.
         """
         begun_at = self._now()
         until = min(begun_at + call.connect_s, call.attempt_until, call.deadline_at)
@@ -116,10 +98,14 @@ class Dialler:
         connected_at = self._now()
         record.connect_s = connected_at - resolved_at
         connection.watch(sock.fileno())
+        tls = self._tls
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             transport, _ = await asyncio.get_running_loop().create_connection(
-                lambda: connection, sock=sock, ssl=self._tls, server_hostname=origin.host if self._tls else None
+                lambda: connection,
+                sock=sock,
+                ssl=tls.require() if tls else None,
+                server_hostname=origin.host if tls else None,
             )
         except ssl.SSLCertVerificationError as error:
             raise TlsFailed(f"the certificate of {origin.host} was refused: {error.verify_message}") from None
@@ -129,9 +115,9 @@ class Dialler:
         except BaseException:
             sock.close()
             raise
-        if self._tls is not None:
+        if tls is not None:
             record.tls_s = self._now() - connected_at
-            self._tls.last = transport.get_extra_info("ssl_object")
+            tls.accept(transport.get_extra_info("ssl_object"), origin.host)
 
     async def _resolve(self) -> list[AddrInfo]:
         origin = self._origin

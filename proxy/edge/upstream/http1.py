@@ -164,7 +164,9 @@ class Connection(asyncio.Protocol):
                 self._deliver(call)
             else:
                 what = "in the middle of" if parser.head_done else "before"
-                self._fail(ConnectionDropped(f"the provider closed the connection {what} its answer"))
+                # In TLS 1.3 a client certificate is judged after the handshake, and the alert comes here.
+                why = f": {error.reason}" if isinstance(error, ssl.SSLError) and error.reason else ""
+                self._fail(ConnectionDropped(f"the provider closed the connection {what} its answer{why}"))
         self.close()
 
     # How an exchange ends

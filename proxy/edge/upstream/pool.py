@@ -30,6 +30,7 @@ class Pool:
         self._idle: list[Connection] = []
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
+        self._usable_from = -float("inf")
         self.open = 0
 
     @property
@@ -73,7 +74,7 @@ class Pool:
 
     def put(self, connection: Connection) -> None:
         """Take back a connection after a clean exchange."""
-        if self._closed or len(self._idle) >= self._config.max_idle:
+        if self._closed or connection.born_at < self._usable_from or len(self._idle) >= self._config.max_idle:
             connection.close()
             return
         self._idle.append(connection)
@@ -93,6 +94,12 @@ class Pool:
             connection.close()
         if self._idle:
             self._sweeper = asyncio.get_running_loop().call_later(self._config.idle, self._sweep)
+
+    def retire(self) -> None:
+        """Use no connection again that was begun before now: free ones close at once, busy ones after their call."""
+        self._usable_from = self._now()
+        for connection in list(self._idle):
+            connection.close()
 
     def close(self) -> None:
         """Close the free connections now and the busy ones after their exchange."""

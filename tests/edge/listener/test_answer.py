@@ -27,6 +27,7 @@ def test_the_body_says_what_happened_in_the_words_of_rfc_9457() -> None:
         "provider": "-",
         "reason": "unknown_provider",
         "request_id": "r-1",
+        "error": {"type": "api_error", "code": "unknown_provider", "message": "no provider of that name"},
     }
 
 

@@ -1,8 +1,8 @@
 import pytest
 
 from proxy.core.call import Call
-from proxy.core.errors import BadRequest
-from proxy.edge.listener.steering import steer
+from proxy.core.errors import BadRequest, UnknownAccount
+from proxy.edge.listener.steering import require_account, steer
 from tests.support.script import make_call
 
 
@@ -33,7 +33,7 @@ def test_what_nothing_acts_on_yet_is_taken_all_the_same(line: str) -> None:
     [
         "Tidegate-Timeout: 5", "Tidegate-Timeout: soon", "Tidegate-Timeout: 0s", "Tidegate-Timeout: -1s",
         "Tidegate-Retry: on", "Tidegate-Retry: ", "Tidegate-Priority: nonsense", "Tidegate-Priority: Batch",
-        "Tidegate-Cache: on", "Tidegate-Account: eu",
+        "Tidegate-Cache: on",
     ],
 )  # fmt: skip
 def test_a_bad_value_is_refused_with_the_name_of_its_field(line: str) -> None:
@@ -68,3 +68,28 @@ def test_however_odd_a_name_is_some_known_one_is_nearest(name: str) -> None:
 def test_a_wish_is_made_once() -> None:
     with pytest.raises(BadRequest, match="Tidegate-Retry stands twice"):
         steered("Tidegate-Retry: off", "tidegate-retry: off")
+
+
+def test_an_account_of_the_provider_is_chosen() -> None:
+    call = make_call()
+    steer(call, [(b"Tidegate-Account", b"eu")], ("eu", "us"))
+    assert call.account == "eu"
+    require_account(call, ("eu", "us"))
+
+
+def test_an_unknown_account_is_refused_with_the_known_ones_and_not_repeated() -> None:
+    call = make_call()
+    with pytest.raises(UnknownAccount) as raised:
+        steer(call, [(b"Tidegate-Account", b"asia")], ("eu", "us"))
+    assert raised.value.detail == "Tidegate-Account names no account of this provider; name one of eu, us"
+    assert (raised.value.status, call.account) == (400, None)
+
+
+def test_an_account_where_there_are_none_is_refused() -> None:
+    with pytest.raises(UnknownAccount, match="no accounts are configured for acme"):
+        steered("Tidegate-Account: eu")
+
+
+def test_a_provider_that_has_accounts_only_asks_for_one() -> None:
+    with pytest.raises(UnknownAccount, match=r"is missing.*name one of eu"):
+        require_account(make_call(), ("eu",))

@@ -2,7 +2,8 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry
 
-from proxy.edge.observe.families import Families, Snapshots
+from proxy.edge.observe.families import Families
+from proxy.edge.observe.gauges import Snapshots
 from proxy.edge.observe.tally import Counts, Tally
 from tests.support.ended import make_ended
 
@@ -76,31 +77,6 @@ def test_histograms_are_cumulative() -> None:
     assert value("tidegate_upstream_duration_seconds_bucket", phase="first_byte", le="0.25") == 0
     assert value("tidegate_upstream_duration_seconds_bucket", phase="first_byte", le="0.5") == 3
     assert value("tidegate_limiter_wait_seconds_bucket", le="0.001") == 3
-
-
-def test_gauges_show_the_policies_state() -> None:
-    registry = registry_of(
-        snapshots={
-            "stripe": {
-                "breaker": {"state": "half_open"},
-                "rate_limit": {"limits": [{"limit": "100/1s", "tokens": 2.5}], "waiting": 4, "paused_s": 0.0},
-                "bulkhead": {"in_flight": 5, "queued": 6},
-                "retry": {"budget_tokens": 499.5},
-                "credential": {"scheme": "bearer", "secrets": [], "expires_ts": 1.79e9},
-            }
-        }
-    )
-    for name, label, expected in (
-        ("tidegate_breaker_state", {"state": "half_open"}, 1),
-        ("tidegate_breaker_state", {"state": "open"}, 0),
-        ("tidegate_breaker_state", {"state": "closed"}, 0),
-        ("tidegate_limiter_tokens", {"limit": "100/1s"}, 2.5),
-        ("tidegate_in_flight", {}, 5),
-        ("tidegate_queue_depth", {}, 10),
-        ("tidegate_retry_budget_tokens", {}, 499.5),
-        ("tidegate_credential_expiry_timestamp_seconds", {}, 1.79e9),
-    ):
-        assert registry.get_sample_value(name, {"provider": "stripe", **label}) == expected, name
 
 
 def test_a_section_that_is_off_has_no_series() -> None:

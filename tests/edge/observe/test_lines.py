@@ -2,7 +2,9 @@ import pytest
 
 from proxy.core.events import (
     BreakerChanged,
+    CallEnded,
     ConfigRead,
+    CredentialHeld,
     DrainStarted,
     Event,
     PauseStarted,
@@ -10,9 +12,11 @@ from proxy.core.events import (
     RetryDenied,
     RetryScheduled,
     SecretRead,
+    TokenFetched,
     WouldRefuse,
 )
 from proxy.core.outcome import Outcome
+from proxy.core.profile import Profile
 from proxy.edge.observe.lines import Lines, level_of
 from tests.support.ended import make_ended
 
@@ -106,7 +110,7 @@ def test_headers_are_absent_unless_they_are_on_the_allow_list() -> None:
 
 def test_the_providers_own_id_of_the_call_is_told() -> None:
     lines = Lines()
-    lines.configure({"stripe": "request-id"})
+    lines.configure({"stripe": Profile(request_id="request-id")})
     event = make_ended(received=[(b"Date", b"x"), (b"Request-Id", b"req_example")])
     assert lines.of(event, 0, "info")["provider_request_id"] == "req_example"
     assert "provider_request_id" not in lines.of(make_ended(), 0, "info")
@@ -134,6 +138,11 @@ def test_a_state_change_is_told_with_the_fields_of_its_event() -> None:
         "why": "5 failures in a row",
         "until_s": 5.0,
     }
+
+
+def test_a_state_change_of_an_account_names_it() -> None:
+    event = BreakerChanged("stripe", "closed", "open", "5 failures in a row", 5.0, "eu")
+    assert Lines().of(event, 0.0, "warning")["account"] == "eu"
 
 
 def test_the_time_follows_when_the_second_changes() -> None:
@@ -164,6 +173,10 @@ def test_the_time_follows_when_the_second_changes() -> None:
         (WouldRefuse("stripe", "breaker", "circuit_open"), "info"),
         (SecretRead("stripe", "env:KEY", "loaded"), "info"),
         (SecretRead("stripe", "env:KEY", "failed", "is empty"), "warning"),
+        (CredentialHeld("stripe", "", "only", 5, 15.0), "error"),
+        (TokenFetched("stripe", "", "fetched", 3600.0), "info"),
+        (TokenFetched("stripe", "", "failed", 0.0, "it answered 500"), "warning"),
+        (TokenFetched("stripe", "", "fetched", 3600.0, "the new refresh token can't be written"), "warning"),
         (ConfigRead("loaded"), "info"),
         (ConfigRead("refused", ("a:1: b: c",)), "warning"),
         (RequestRefused("bad_request", 400), "info"),
@@ -172,3 +185,45 @@ def test_the_time_follows_when_the_second_changes() -> None:
 )
 def test_levels_tell_failures_from_the_usual(event: Event, level: str) -> None:
     assert level_of(event) == level
+
+
+KNOWN = Profile(attempt_header="X-Retry-Count", paths=("/v1/charges/{id}",), secret_paths=("/hooks/{secret}",))
+
+
+def line_of(event: CallEnded) -> dict[str, object]:
+    lines = Lines()
+    lines.configure({"stripe": KNOWN})
+    return lines.of(event, 0, "info")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (b"2", "2"),
+        (b"attempt=2; max=3", "attempt=2; max=3"),
+        (b"", None),
+        (b"9" * 33, None),
+        (b"2\x00", None),
+        (b"sk_test/example", None),
+    ],
+)
+def test_the_sdk_s_own_count_of_its_attempts_is_shown_where_it_looks_like_one(value: bytes, shown: str | None) -> None:
+    assert line_of(make_ended(sent=[(b"x-retry-COUNT", value)])).get("sdk_attempt") == shown
+
+
+def test_a_key_that_was_made_here_is_told() -> None:
+    event = make_ended()
+    event.call.minted_key = "0b4c-made-here"
+    assert line_of(event)["idempotency_key"] == "0b4c-made-here"
+    assert "idempotency_key" not in line_of(make_ended())
+
+
+def test_a_path_is_shown_by_the_provider_s_own_template() -> None:
+    assert line_of(make_ended(target=b"/v1/charges/word"))["path"] == "/v1/charges/{id}"
+    assert line_of(make_ended(target=b"/hooks/word"))["path"] == "/hooks/*"
+    assert line_of(make_ended(target=b"/hooks/word", provider="other"))["path"] == "/hooks/word"
+
+
+def test_an_answer_in_the_provider_s_place_is_no_warning() -> None:
+    assert level_of(make_ended(source="sidecar")) == "info"
+    assert level_of(make_ended(429, source="sidecar", reason="rate_limited")) == "warning"

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from proxy.core.events import ConfigRead, RetryScheduled
+from proxy.core.profile import Profile
 from proxy.edge.observe.lines import Level
 from proxy.edge.observe.log import Log, install_logging
 from tests.support.ended import make_ended
@@ -156,7 +157,7 @@ def test_whatever_a_call_holds_is_one_line_of_json(
 
 def test_the_provider_id_header_is_configurable_while_running(make_pipe: Callable[..., Pipe]) -> None:
     pipe = make_pipe()
-    pipe.log.configure(pipe.settings, {"stripe": "request-id"})
+    pipe.log.configure(pipe.settings, {"stripe": Profile(request_id="request-id")})
     pipe.log.emit(make_ended(received=[(b"Request-Id", b"req_example")]))
     assert pipe.lines()[0]["provider_request_id"] == "req_example"
 

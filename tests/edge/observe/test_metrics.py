@@ -11,6 +11,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from proxy.core.events import (
     BreakerChanged,
     ConfigRead,
+    CredentialHeld,
     DrainStarted,
     Event,
     PauseStarted,
@@ -18,9 +19,10 @@ from proxy.core.events import (
     RetryDenied,
     RetryScheduled,
     SecretRead,
+    TokenFetched,
     WouldRefuse,
 )
-from proxy.edge.observe.families import Snapshots
+from proxy.edge.observe.gauges import Snapshots
 from proxy.edge.observe.metrics import Metrics
 from tests.support.ended import make_ended
 
@@ -39,8 +41,11 @@ EVENTS: tuple[Event, ...] = (
     RetryDenied("stripe", "budget"),
     BreakerChanged("stripe", "closed", "open", "ratio", 5.0),
     PauseStarted("stripe", 3.0, True),
+    PauseStarted("stripe", 60.0, False, "exhausted"),
     WouldRefuse("stripe", "breaker", "circuit_open"),
     SecretRead("stripe", "env:KEY", "loaded"),
+    CredentialHeld("stripe", "", "new", 5, 15.0),
+    TokenFetched("stripe", "eu", "fetched", 3600.0),
     ConfigRead("loaded"),
     RequestRefused("bad_request", 400),
     DrainStarted(3, 25.0),
@@ -67,8 +72,11 @@ def test_every_kind_of_event_is_counted() -> None:
         'tidegate_retries_denied_total{provider="stripe",why="budget"} 1.0',
         'tidegate_breaker_transitions_total{provider="stripe",state="open"} 1.0',
         'tidegate_pauses_total{provider="stripe"} 1.0',
+        'tidegate_quota_holds_total{provider="stripe"} 1.0',
         'tidegate_would_refuse_total{provider="stripe",section="breaker"} 1.0',
         'tidegate_credential_reloads_total{provider="stripe",result="loaded"} 1.0',
+        'tidegate_credential_holds_total{provider="stripe",secret="new"} 1.0',
+        'tidegate_token_fetches_total{provider="stripe",result="fetched"} 1.0',
         'tidegate_config_reloads_total{result="loaded"} 1.0',
         'tidegate_requests_refused_total{reason="bad_request"} 1.0',
         "tidegate_log_dropped_total 1.0",
@@ -97,12 +105,18 @@ def test_the_names_are_the_documented_ones() -> None:
         "in_flight",
         "queue_depth",
         "credential_expiry_timestamp_seconds",
+        "credential_holds_total",
+        "token_fetches_total",
+        "credential_last_used_timestamp_seconds",
+        "credential_held",
+        "certificate_expiry_timestamp_seconds",
         "credential_reloads_total",
         "config_reloads_total",
         "request_bytes_total",
         "response_bytes_total",
         "requests_refused_total",
         "pauses_total",
+        "quota_holds_total",
         "would_refuse_total",
         "log_dropped_total",
         "connections",

@@ -7,8 +7,9 @@ import pytest
 
 from proxy.core.call import Record
 from proxy.core.errors import ConnectFailed, ConnectTimeout, DestinationRefused, ResolveFailed
-from proxy.edge.upstream.dial import Dialler, Origin, SessionContext
+from proxy.edge.upstream.dial import Dialler, Origin
 from proxy.edge.upstream.http1 import Connection
+from proxy.edge.upstream.tls import Tls
 from tests.support.caller import run_on_uvloop
 from tests.support.names import Addresses, Names
 from tests.support.script import make_call
@@ -16,7 +17,7 @@ from tests.support.sidecar import free_port
 from tests.support.wire import HOLD, Wire
 
 
-async def dial(origin: Origin, tls: SessionContext | None = None, within_s: float = 10.0) -> tuple[Connection, Record]:
+async def dial(origin: Origin, tls: Tls | None = None, within_s: float = 10.0) -> tuple[Connection, Record]:
     """Dial once; the connection must be closed by the test."""
     connection = Connection((origin.authority, b""), time.monotonic, lambda _: None, lambda _: None)
     call = make_call()

@@ -6,23 +6,16 @@ from collections.abc import Callable
 import pytest
 
 from proxy.core.errors import ConnectionDropped, TlsFailed
-from proxy.edge.upstream.dial import Dialler, Origin, SessionContext, tls_context
+from proxy.edge.upstream.dial import Dialler, Origin
 from proxy.edge.upstream.http1 import Connection
 from tests.edge.upstream.test_dial import dial
 from tests.support.caller import run_on_uvloop
 from tests.support.script import make_call
-from tests.support.tls import authority, server
+from tests.support.tls import authority, server, trusting
 from tests.support.upstream import whole
 from tests.support.wire import CLOSE, Link, Script, Wire, reply
 
 LONG_AGO = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
-
-
-def client() -> SessionContext:
-    """Return the dialler's own context, which also trusts our authority."""
-    context = tls_context()
-    authority().configure_trust(context)
-    return context
 
 
 def expired() -> ssl.SSLContext:
@@ -50,7 +43,7 @@ def only_tls_1_1() -> ssl.SSLContext:
 def test_a_verified_provider_is_spoken_to(host: str) -> None:
     async def test() -> None:
         async with Wire(tls=server()) as wire:
-            connection, record = await dial(Origin("https", host, wire.port), client())
+            connection, record = await dial(Origin("https", host, wire.port), trusting())
             assert (await connection.exchange(make_call())).body == b"ok"
             assert record.tls_s > 0
             connection.close()
@@ -73,7 +66,7 @@ def test_whatever_is_wrong_with_tls_is_told_and_nothing_is_sent(
     async def test() -> None:
         async with Wire(tls=context()) as wire:
             with pytest.raises(TlsFailed, match=detail):
-                await dial(Origin("https", "localhost", wire.port), client())
+                await dial(Origin("https", "localhost", wire.port), trusting())
             assert wire.requests == []
 
     run_on_uvloop(test())
@@ -84,7 +77,7 @@ def test_a_provider_that_speaks_no_tls_is_told(greeting: Script) -> None:
     async def test() -> None:
         async with Wire(greeting=greeting) as wire:
             with pytest.raises(TlsFailed, match="TLS with localhost failed"):
-                await dial(Origin("https", "localhost", wire.port), client())
+                await dial(Origin("https", "localhost", wire.port), trusting())
             assert wire.requests == []
 
     run_on_uvloop(test())
@@ -106,7 +99,7 @@ def test_the_provider_is_named_to_itself_and_spoken_to_in_http_1_1() -> None:
         context.sni_callback = lambda _, name, __: named.append(name)
         context.set_alpn_protocols(["h2", "http/1.1"])
         async with Wire(tls=context) as wire:
-            connection, _ = await dial(Origin("https", "localhost", wire.port), client())
+            connection, _ = await dial(Origin("https", "localhost", wire.port), trusting())
             await connection.exchange(make_call())
             chosen = wire.links[0].writer.get_extra_info("ssl_object").selected_alpn_protocol()
             assert (named, chosen) == (["localhost"], "http/1.1")
@@ -122,7 +115,7 @@ def test_the_next_connection_resumes_the_session_of_the_last(version: ssl.TLSVer
         context.minimum_version = context.maximum_version = version
         async with Wire(tls=context) as wire:
             origin = Origin("https", "localhost", wire.port)
-            dialler = Dialler(origin, lambda: 0.0, client())
+            dialler = Dialler(origin, lambda: 0.0, trusting())
             for _ in range(3):
                 connection = Connection((b"localhost", b""), lambda: 0.0, lambda _: None, lambda _: None)
                 call = make_call()
@@ -149,7 +142,7 @@ def test_a_body_until_close_needs_the_end_of_tls_not_only_of_tcp(version: ssl.TL
         head = b"HTTP/1.1 200 OK\r\n\r\n"
         async with Wire([head + b"whole", CLOSE], [head + b"half", 0.02, cut], tls=context) as wire:
             for body in (b"whole", None):
-                connection, _ = await dial(Origin("https", "localhost", wire.port), client())
+                connection, _ = await dial(Origin("https", "localhost", wire.port), trusting())
                 got = await connection.exchange(make_call())
                 if body is not None:
                     assert await whole(got) == body
