@@ -1,20 +1,27 @@
-# Pin the base by digest where you build for production: python:3.11-slim-bookworm@sha256:...
-FROM python:3.11-slim-bookworm AS build
+# The same sources, bases and SOURCE_DATE_EPOCH give the same layers:
+#
+#   docker buildx build --build-arg SOURCE_DATE_EPOCH="$(git log -1 --format=%ct)" \
+#     --output type=image,name=tidegate,rewrite-timestamp=true .
+#
+# Tags move. Where it counts, pin both bases by digest: --build-arg BASE=python:3.11-slim-bookworm@sha256:...
+ARG BUILD=python:3.11-bookworm
+ARG BASE=python:3.11-slim-bookworm
+
+# The same Python as in the base, and a strip for the libraries' debug information.
+FROM ${BUILD} AS build
+ARG SOURCE_DATE_EPOCH=0
 WORKDIR /src
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY requirements/run.txt requirements/
-# What the sidecar needs goes into /opt/tidegate; the build backend stays behind in this stage.
-RUN python -m venv --without-pip /opt/tidegate \
-    && pip --python /opt/tidegate install --require-hashes --only-binary :all: -r requirements/run.txt
+COPY deploy/install.sh deploy/
 COPY pyproject.toml README.md LICENSE ./
 COPY proxy proxy
-RUN pip --python /opt/tidegate install --no-deps --no-build-isolation . \
-    && pip --python /opt/tidegate uninstall --yes setuptools wheel packaging
+RUN --mount=type=cache,target=/root/.cache/pip STRIP="strip" sh deploy/install.sh /opt/tidegate
 
-FROM python:3.11-slim-bookworm
+FROM ${BASE}
 LABEL org.opencontainers.image.title="tidegate" \
       org.opencontainers.image.description="An egress sidecar that knows the third-party APIs behind it" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="0.1.0"
 COPY --from=build /opt/tidegate /opt/tidegate
 # Nothing is written at run time, so that the root file system may be read-only.
 ENV PATH=/opt/tidegate/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1

@@ -3,8 +3,11 @@
 PYTHON ?= python3
 CONFIG ?= config/tidegate.yaml
 BENCH  ?=
+ALERTS := deploy/kubernetes/components/alerts/prometheusrule.yaml
 
 PY  := .venv/bin/python
+# What a command of tidegate prints, into a file that stays as it is when the command fails.
+write = $(PY) -m proxy $(1) > $(2).new && mv $(2).new $(2)
 # promtool and its like, where tests/install.sh put them
 export PATH := $(CURDIR)/.cache/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -15,19 +18,20 @@ LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test checks lint bench schema readme lock clean
+.PHONY: help run test checks lint bench generated sbom lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 run: .venv/run.stamp ## start the sidecar with CONFIG (config/tidegate.yaml)
 	@exec $(PY) -m proxy run --config "$(CONFIG)"
 
+# A file's tests stay together, because some share a process; many of them wait more than they work.
 test: checks ## run every check and every test; what CI runs
-	@$(PY) -m pytest
+	@$(PY) -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 lint: checks ## run every check, without the tests
-	@$(PY) -m pytest -q tests/test_floors.py
+	@$(PY) -m pytest -q tests/test_floors.py tests/test_dangers.py
 
 checks: .venv/test.stamp
 	@sh tests/install.sh
@@ -37,17 +41,26 @@ checks: .venv/test.stamp
 	@$(PY) -m bandit --quiet --configfile pyproject.toml --recursive proxy
 	@$(PY) -m yamllint --strict .*.yaml config deploy proxy
 	@.venv/bin/hadolint Dockerfile
+	@find deploy tests -name '*.sh' -exec .venv/bin/shellcheck --shell=sh {} + && .venv/bin/shellcheck .ci/run
 	@sh tests/find_secrets.sh
 
 bench: .cache/bench/stamp ## print the benchmark table; BENCH="--rounds 5" and the like is passed on
 	@sh tests/bench/install.sh
 	@.cache/bench/bin/python -m tests.bench $(BENCH)
 
-schema: .venv/run.stamp ## write config/schema.json anew
-	@$(PY) -m proxy schema > config/schema.json.new && mv config/schema.json.new config/schema.json
-
-readme: .venv/test.stamp ## write the table of providers in README.md anew
+generated: .venv/test.stamp ## write anew what is made from code and configuration: schema, rules, dashboard and README's table
+	@$(call write,schema,config/schema.json)
+	@$(call write,rules --config deploy/compose/tidegate.yaml,deploy/compose/rules.yaml)
+	@$(call write,dashboard --config deploy/compose/tidegate.yaml,deploy/grafana/dashboard.json)
+	@$(call write,rules --kubernetes --config deploy/kubernetes/components/sidecar/tidegate.yaml,$(ALERTS))
 	@$(PY) -m tests.catalogue.table
+
+sbom: .venv/test.stamp ## list all dependencies with version and hash in build/sbom.json (CycloneDX)
+	@mkdir -p build
+	@sed "s/^dynamic = .*/version = \"$$($(PY) -c 'import proxy; print(proxy.__version__)')\"/" pyproject.toml \
+		> build/pyproject.toml
+	@PYTHONWARNINGS=ignore .venv/bin/cyclonedx-py requirements --pyproject build/pyproject.toml --short-PURLs \
+		--output-reproducible --output-file build/sbom.json requirements/run.txt
 
 lock: .venv/run.stamp ## pin all dependencies anew, by hash and without any registry's address
 	@$(PIP) uv

@@ -14,7 +14,9 @@ from proxy.edge.secrets import Secrets
 from proxy.edge.upstream.tls import TlsConfig, flaws
 from proxy.lints import contrary_to_profile, misplaced
 from proxy.problems import Finding
+from proxy.promises import unmeant
 from proxy.settings import Leg, Provider
+from proxy.tracing import uninstalled
 
 CERTIFICATE_SOON_S: Final = 14 * 86400.0
 """How long before its end a client certificate is told of, in seconds."""
@@ -29,7 +31,7 @@ def check(path: str | Path, *, secrets: bool = True) -> list[str]:
         loaded = read(path)
     except ConfigError as error:
         return error.problems
-    found = [*lint(loaded), *contrary_to_profile(loaded)]
+    found = [*uninstalled(loaded.settings), *lint(loaded), *contrary_to_profile(loaded)]
     if secrets:
         found += unreadable(loaded)
         found += misplaced(loaded)
@@ -43,6 +45,7 @@ def lint(loaded: Loaded) -> Iterator[Finding]:
         yield ("providers",), "names no provider; write for instance providers: {mock: {}}"
     for name, provider in loaded.settings.providers.items():
         yield from _times(("providers", name), provider, loaded)
+    yield from unmeant(loaded)
     for where, leg, tls in _tls_sections(loaded):
         yield from _tls(where, leg, tls)
 

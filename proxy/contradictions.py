@@ -32,6 +32,7 @@ def contradictions(tree: dict[str, Any], patterns: Callable[[], Iterable[SecretP
     """
     yield from _of_listeners(tree)
     yield from _of_kept_tokens(tree)
+    yield from _of_collector(tree)
     commands = _get(tree, ("secrets", "exec")) is True
     for name, entry in _providers(tree).items():
         unsupported = _get(entry, ("profile", "unsupported"))
@@ -68,6 +69,14 @@ def _of_commands(where: KeyPath, section: Any) -> Iterator[Finding]:
     for path, text in _texts(where, section):
         if text.startswith("exec:/"):
             yield path, "runs a command, which is off; write secrets: {exec: true} at the top of the file to allow that"
+
+
+def _of_collector(tree: dict[str, Any]) -> Iterator[Finding]:
+    section = tree.get("tracing")
+    url = _url(_root(_get(section, ("endpoint",))))
+    if url is not None and _is_clear(url) and _get(section, ("allow_cleartext",)) is not True:
+        text = "tells others on the way what calls are made; write https://, a collector on this machine, or "
+        yield ("tracing", "endpoint"), text + "allow_cleartext: true"
 
 
 def _of_kept_tokens(tree: dict[str, Any]) -> Iterator[Finding]:

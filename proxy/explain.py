@@ -6,14 +6,16 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from proxy.config import Loaded, Provider
-from proxy.core.call import IDEMPOTENT, NO_BODY, Call, Policy, Record
+from proxy.core.call import IDEMPOTENT, NO_BODY, Call, Policy
+from proxy.core.record import Record
 from proxy.credentials import references
 from proxy.edge.documents import KeyPath
+from proxy.promises import promise_rows, promises_of_call
 from proxy.sansio.idempotency import IdempotencyKeys
 from proxy.sansio.masking import PathMask
 from proxy.sansio.paths import has_dot_segment
 from proxy.sansio.templates import compile_any, path_of
-from proxy.settings import Leg
+from proxy.settings import Leg, Settings
 from proxy.stack import PER_CALL, PER_UPSTREAM
 from proxy.wording import deadline_of, few, key_place, keyed_calls, limits_of, places_of, secret_of, timeouts_of
 
@@ -30,6 +32,13 @@ def explain(loaded: Loaded, name: str) -> str:
 
     Secrets appear as their references.
     """
+    provider = loaded.settings.providers[name]
+    lines = [f"{name}: {title}" if (title := provider.profile.title) else name, *_addresses(loaded, name), ""]
+    return "\n".join(lines + _table(stack_rows(loaded, name)))
+
+
+def stack_rows(loaded: Loaded, name: str) -> list[Row]:
+    """Return the same as rows; what belongs to a section is indented by two blanks."""
     provider, where = loaded.settings.providers[name], ("providers", name)
     rows: list[Row] = []
     for policy in PER_CALL + PER_UPSTREAM:
@@ -40,10 +49,10 @@ def explain(loaded: Loaded, name: str) -> str:
         rows += _rows(loaded, (*where, key), getattr(provider, key), f"  {key}")
     if hosts := provider.profile.hosts:
         rows.append(("  hosts", few(f"{host}: {url}" for host, url in hosts.items()), ""))
+    rows += promise_rows(loaded, name)
     for account, leg in provider.accounts.items():
         rows += _account(loaded, name, account, leg)
-    lines = [f"{name}: {title}" if (title := provider.profile.title) else name, *_addresses(loaded, name), ""]
-    return "\n".join(lines + _table(rows))
+    return rows
 
 
 def explain_call(loaded: Loaded, name: str, method: str, path: str, account: str | None = None) -> str:
@@ -75,6 +84,7 @@ def explain_call(loaded: Loaded, name: str, method: str, path: str, account: str
         ("sent again", _repeat(provider, leg, call)),
         ("timeouts", timeouts_of(leg)),
         ("injected", _injected(provider, leg)),
+        ("promised", promises_of_call(loaded.settings.slo_of(name), call.method, path_of(call.target))),
         ("logged as", PathMask(profile, frozenset(loaded.settings.log.query))(call.target)),
     ]
     return "\n".join([title, *(f"  {key:<12}{value}" for key, value in rows if value)])
@@ -175,14 +185,18 @@ def _table(rows: list[Row]) -> list[str]:
     return [f"{key:<{wide[0]}}{value:<{wide[1] - 2}}  {origin}".rstrip() for key, value, origin in rows]
 
 
-def _addresses(loaded: Loaded, name: str) -> list[str]:
-    provider = loaded.settings.providers[name]
-    listen, own = loaded.settings.egress.listen, provider.listen
+def ways_to(settings: Settings, name: str) -> list[str]:
+    """Return every address by which callers reach a provider: path, host, and a port of its own."""
+    listen, own = settings.egress.listen, settings.providers[name].listen
     if listen.path:
         ways = [f"{listen} with the path /{name}"]
     else:
         ways = [f"http://{listen}/{name}", f"http://{name}.localhost:{listen.port}"]
-    ways += [] if own is None else [str(own) if own.path else f"http://{own}"]
+    return ways if own is None else [*ways, str(own) if own.path else f"http://{own}"]
+
+
+def _addresses(loaded: Loaded, name: str) -> list[str]:
+    provider, ways = loaded.settings.providers[name], ways_to(loaded.settings, name)
     accounts = [f"with Tidegate-Account, {_known(provider)}"] if provider.needs_account else []
     return ["reached at " + ", ".join(ways), *accounts]
 

@@ -21,7 +21,7 @@ from proxy.endpoints import Endpoints
 from proxy.policies.credential import Credential
 from proxy.sansio.classify import Classifier
 from proxy.settings import Account, Leg
-from proxy.stack import PER_UPSTREAM, build, take_over
+from proxy.stack import PER_UPSTREAM, build, keep_overrides, take_over
 
 now: Final = time.monotonic
 """The loop's own clock (CLOCK_MONOTONIC), read afresh: uvloop's `time()` stands still for a whole pass and
@@ -62,6 +62,7 @@ class LiveLeg:
         if self.base_url == old.base_url:
             take_over(self.layers, old.layers)
             self.endpoints.adopt(old.endpoints)
+        keep_overrides(self.layers, old.layers)  # an operator means the provider, wherever it lies
 
     def missing_secrets(self) -> list[str]:
         """Return the references whose secret has never been read, each with the reason."""

@@ -49,6 +49,8 @@ def misplaced(loaded: Loaded) -> Iterator[Finding]:
     """
     presets = Presets(loaded.own_presets)
     for where, ref in loaded.settings.secret_refs():
+        if where[0] != "providers":
+            continue
         provider, leg, path = _user(loaded, where)
         if leg.host is None and not _is_presets(loaded, (*path, "base_url")):
             continue

@@ -1,26 +1,25 @@
 """The sockets on which callers are served: opened before they are needed, moved on reload, drained at the end."""
 
 import asyncio
-import contextlib
-import errno
 import os
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from proxy.core.events import Event
 from proxy.core.units import Listen
+from proxy.draining import GRACE_S
 from proxy.edge.documents import KeyPath
 from proxy.edge.listener.egress import Egress, EgressRules
 from proxy.edge.listener.routes import Routes
 from proxy.edge.listener.server import Bounds, Server
+from proxy.edge.shared_port import attract, repel
+from proxy.edge.unix_socket import UnixSocket
 from proxy.providers import Providers, now
 from proxy.sansio.hosts import HostRule, Served
 from proxy.settings import Settings
 
-_SOCKET_MODE: Final = 0o660  # the service may run as another user of the same group
+_BACKLOG: Final = 1024
 
 Key = tuple[Listen, str]
 """One socket: its address, and the provider where the address is any free port, which many can ask for."""
@@ -36,13 +35,18 @@ class Unavailable(Exception):
 
 @dataclass(slots=True)
 class Open:
-    """One listening socket with its handler. only: the one provider behind it, None for all."""
+    """One listening socket with its handler. only: the one provider behind it, None for all.
+
+    unix: where it is no TCP port. shared: whether another process may listen there too.
+    """
 
     listen: Listen
     only: str | None
     egress: Egress
     server: Server
     socket: asyncio.Server
+    unix: UnixSocket | None
+    shared: bool
 
     @property
     def address(self) -> str:
@@ -89,7 +93,7 @@ class Listeners:
         return [*self.open.values(), *self._retired]
 
     async def prepare(self, settings: Settings) -> dict[Key, Open]:
-        """Open the sockets that these settings need and that are not open yet.
+        """Bind the sockets that these settings need and that are not open yet; callers are still refused there.
 
         Returns: the new ones, not yet in use. Raises: Unavailable when one can't be had; then none stays open.
         """
@@ -99,10 +103,14 @@ class Listeners:
                 if key not in self.open:
                     fresh[key] = await self._listen_or_say_where(key[0], only, settings)
         except BaseException:  # cancelled too: the process may be told to end meanwhile
-            for one in fresh.values():
-                self._close_socket(one)
+            self.give_up(fresh)
             raise
         return fresh
+
+    def give_up(self, fresh: dict[Key, Open]) -> None:
+        """Close sockets that were prepared and are not going to be adopted."""
+        for one in fresh.values():
+            self._close_socket(one)
 
     def adopt(self, fresh: dict[Key, Open], settings: Settings) -> None:
         """Take new sockets into use, let go of those no longer wanted, and apply the settings to all."""
@@ -120,6 +128,17 @@ class Listeners:
         ports = [one.port for one in self.open.values() if one.port is not None]
         self._providers.served = Served(settings.egress.hosts, ports)
 
+    async def serve(self) -> None:
+        """Let callers in at every address in use; where another process listens too, all that come from now on."""
+        for one in self.open.values():
+            if one.socket.is_serving():
+                continue
+            await one.socket.start_serving()
+            if one.unix is not None:
+                one.unix.place()
+            elif one.shared:
+                attract(one.socket.sockets)
+
     async def _listen_or_say_where(self, listen: Listen, only: str | None, settings: Settings) -> Open:
         try:
             return await self._listen(listen, only, settings)
@@ -131,13 +150,16 @@ class Listeners:
         egress = Egress(routes, rules, now, self._emit, self._crashed, self._redact)
         server = Server(egress, _bounds(settings), egress.refuse)
         loop = asyncio.get_running_loop()
+        shared, unix = settings.egress.reuse_port, None
         if listen.path:
-            _refuse_served(listen.path)
-            waiting = await loop.create_unix_server(server, listen.path, backlog=1024)
-            Path(listen.path).chmod(_SOCKET_MODE)  # noqa: ASYNC240  # one system call, at start
+            unix = UnixSocket(listen.path, shared=shared)
+            waiting = await loop.create_unix_server(server, sock=unix.socket, backlog=_BACKLOG, start_serving=False)
         else:
-            waiting = await loop.create_server(server, listen.host, listen.port, backlog=1024)
-        return Open(listen, only, egress, server, waiting)
+            host, port = listen.host, listen.port
+            waiting = await loop.create_server(
+                server, host, port, reuse_port=shared, backlog=_BACKLOG, start_serving=False
+            )
+        return Open(listen, only, egress, server, waiting, unix, shared)
 
     def _routes(self, only: str | None, settings: Settings) -> Routes:
         return Routes(lambda: self._providers.routes, HostRule(settings.egress.hosts), only)
@@ -145,30 +167,40 @@ class Listeners:
     def _retire(self, one: Open) -> None:
         one.egress.draining = True  # answers from now on close their connection
         self._close_socket(one)
-        self._close_idle(one)
-
-    @staticmethod
-    def _close_idle(one: Open) -> None:
-        for connection in one.server.idle():
-            connection.force_close()  # its close() would leave the transport open, and nobody reading
+        asyncio.get_running_loop().call_later(GRACE_S, one.server.close_idle)
 
     @staticmethod
     def _close_socket(one: Open) -> None:
+        if one.unix is not None:
+            one.unix.remove()
         one.socket.close()
-        if one.listen.path:
-            with contextlib.suppress(OSError):
-                Path(one.listen.path).unlink()
+
+    def begin_to_drain(self) -> None:
+        """Serve on, and close each connection with its next answer."""
+        for one in self.open.values():
+            one.egress.draining = True
+
+    def repel(self) -> bool:
+        """Leave new callers to the other process where the port is shared.
+
+        Returns: whether there is anything to wait for, because connections may stand in a queue.
+        """
+        shared = [one for one in self.open.values() if one.shared]
+        for one in shared:
+            if one.unix is None:
+                repel(one.socket.sockets)
+        return bool(shared)
 
     def stop_accepting(self) -> None:
-        """Close the sockets and the idle connections; what is under way goes on, and closes when it is done."""
+        """Close the sockets; what is under way goes on, and closes when it is done."""
         for one in self.open.values():
-            if not one.egress.draining:
-                self._retire(one)
+            one.egress.draining = True
+            self._close_socket(one)
 
     def close_idle(self) -> None:
         """Close the connections that wait for a request; one that was just accepted may not have waited before."""
         for one in self._all():
-            self._close_idle(one)
+            one.server.close_idle()
 
     async def close(self) -> None:
         """End what is still under way, now."""
@@ -187,22 +219,14 @@ def _key(listen: Listen, only: str | None) -> Key:
     return listen, "" if listen.path or listen.port else only or ""
 
 
-def _refuse_served(path: str) -> None:
-    """Raise OSError when somebody answers at a unix path: the loop would take it from them without a word."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
-        found = probe.connect_ex(path)
-    if found in (0, errno.EAGAIN):  # EAGAIN: somebody is there, and busy
-        raise OSError(errno.EADDRINUSE, "Address already in use")
-
-
 def _rules(settings: Settings) -> EgressRules:
     egress = settings.egress
     required = egress.require_header
     guard = None
     if required is not None:
         guard = (required.name.encode(), None if required.value is None else required.value.encode())
-    return EgressRules(guard, egress.allow_browsers, egress.replay_limit, egress.body_timeout)
+    share = None if settings.tracing is None else settings.tracing.sample
+    return EgressRules(guard, egress.allow_browsers, egress.replay_limit, egress.body_timeout, share)
 
 
 def _bounds(settings: Settings) -> Bounds:

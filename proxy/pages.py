@@ -10,9 +10,9 @@ from proxy.credentials import references
 from proxy.entries import Entry, read_entry
 from proxy.layout import Row
 from proxy.presets import Presets
+from proxy.sansio.classify import condition
 from proxy.wording import (
     SAFE_METHODS,
-    condition,
     deadline_of,
     few,
     key_place,

@@ -1,12 +1,14 @@
 """Says in plain words, with file, line and key, what pydantic found wrong."""
 
+import contextlib
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from proxy.core.units import format_duration, format_size, parse_duration, parse_size
 from proxy.edge.documents import KeyPath
 
 Finding = tuple[KeyPath, str]
@@ -41,6 +43,7 @@ _TEXTS: Final[Mapping[str, str]] = {
     "union_tag_invalid": "has an unknown scheme; write one of {expected_tags}",
     "finite_number": "must be a finite number",
 }
+_BOUNDS: Final = frozenset({"gt", "ge", "lt", "le"})
 
 
 def findings(error: ValidationError, tree: Any, schema: dict[str, Any]) -> list[Finding]:
@@ -55,9 +58,11 @@ def findings(error: ValidationError, tree: Any, schema: dict[str, Any]) -> list[
         if details["loc"][-1] == "[key]":
             names.append((path, _text(details, path, schema)))
         else:
+            details["ctx"] = _bounds(details.get("ctx", {}), _value(tree, path))
             found.setdefault(path, _text(details, path, schema))
     # Where a union's one branch complains about a key inside, the others' complaint about the whole says nothing.
-    around = {path[:size] for path in found for size in range(len(path))}
+    inside = [*found, *(path for path, _ in names)]
+    around = {path[:size] for path in inside for size in range(len(path))}
     return names + [(path, text) for path, text in found.items() if path not in around]
 
 
@@ -106,6 +111,22 @@ def _text(details: ErrorDetails, path: KeyPath, schema: dict[str, Any]) -> str:
     if kind == "value_error":
         return str(context.get("error", "is not valid")).replace("\n", " ")
     return _TEXTS[kind].format_map(context) if kind in _TEXTS else "is not valid"
+
+
+def _value(tree: Any, path: KeyPath) -> Any:
+    for part in path:
+        tree = tree[part] if _holds(tree, part) else None
+    return tree
+
+
+def _bounds(context: dict[str, Any], value: object) -> dict[str, Any]:
+    """Write bounds in the value's own unit: what is written as 1s must be at least 1h, not 3600.0."""
+    written: Callable[[Any], str] = "{:.12g}".format
+    for parse, form in ((parse_duration, format_duration), (parse_size, format_size)):
+        with contextlib.suppress(ValueError):
+            parse(value)
+            written = form
+    return {key: written(bound) if key in _BOUNDS else bound for key, bound in context.items()}
 
 
 def _expand(node: dict[str, Any], schema: dict[str, Any]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from proxy.legs import Around, LiveLeg, build_leg, essence, now
 from proxy.policies.credential import Credential
 from proxy.sansio.hosts import Served
 from proxy.settings import Provider
-from proxy.stack import PER_CALL, build, joint, take_over
+from proxy.stack import PER_CALL, build, joint, keep_overrides, take_over
 
 __all__ = ["Live", "Providers", "now"]
 
@@ -39,6 +39,19 @@ class Live:
         accounts = {account: leg.snapshot(at) for account, leg in self.legs.items()}
         state |= accounts.pop("", {})
         return {**state, "accounts": accounts} if accounts else state
+
+    def by_account(self) -> dict[str, dict[str, Policy]]:
+        """Return every layer by account and section; those of whole calls count as the provider's own."""
+        layers = {account: leg.layers for account, leg in self.legs.items()}
+        layers[""] = [*self.layers, *layers.get("", [])]
+        return {account: {one.section: one for one in own} for account, own in layers.items()}
+
+    def actions(self) -> dict[str, dict[str, list[str]]]:
+        """Tell what an operator may do, by account and section."""
+        return {
+            account: {section: list(layer.actions) for section, layer in own.items() if layer.actions}
+            for account, own in self.by_account().items()
+        }
 
     def missing_secrets(self) -> Iterator[str]:
         """Yield the references whose secret has never been read, each with the reason."""
@@ -95,8 +108,10 @@ class Providers:
         )
         handler, layers = build(config.section, first.runtime, send, PER_CALL)
         before = self._live.get(name)
-        if before is not None and before.config.base_url == config.base_url:
-            take_over(layers, before.layers)
+        if before is not None:
+            if before.config.base_url == config.base_url:
+                take_over(layers, before.layers)
+            keep_overrides(layers, before.layers)
         profile = config.profile
         request_id = None if profile.request_id is None else profile.request_id.encode()
         rewriter = Rewriter(
@@ -130,6 +145,14 @@ class Providers:
     def snapshots(self, at: float) -> dict[str, dict[str, Any]]:
         """Tell the live state of every policy of every provider."""
         return {name: one.snapshot(at) for name, one in self._live.items()}
+
+    def layers(self, name: str) -> dict[str, dict[str, Policy]]:
+        """Return the layers of a provider by account ("" for its own) and section; empty for one that is not there."""
+        return self._live[name].by_account() if name in self._live else {}
+
+    def actions(self) -> dict[str, dict[str, dict[str, list[str]]]]:
+        """Tell what an operator may do, by provider, account ("" for none) and section."""
+        return {name: one.actions() for name, one in self._live.items()}
 
     def missing_secrets(self) -> list[str]:
         """Return one line per secret that has never been read."""

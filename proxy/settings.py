@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -15,45 +14,21 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from proxy.addresses import BaseUrlSpec, VarSpec, as_text
+from proxy.addresses import BaseUrlSpec, VarSpec
 from proxy.core.call import Policy
-from proxy.core.profile import Lower, Profile
-from proxy.core.secret import SecretRef
-from proxy.core.units import Duration, Frozen, Listen, ListenSpec, Size
+from proxy.core.profile import Profile
+from proxy.core.secret import SecretRef, SecretRefs
+from proxy.core.units import Duration, Frozen, ListenSpec
 from proxy.credentials import references
 from proxy.edge.upstream.pool import PoolConfig
 from proxy.edge.upstream.tls import TlsConfig
-from proxy.sansio.hosts import HostRule
+from proxy.sansio.slo import Slo
+from proxy.sections import Admin, Audit, Egress, Log, SecretReading, Tracing
 from proxy.stack import PER_CALL, PER_UPSTREAM
 
 RESERVED: Final = frozenset({"tidegate"})
 PROVIDER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _ACCOUNT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
-_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class RequiredHeader:
-    """A header without which a request is refused. name: lower case. value: None when any will do."""
-
-    name: str
-    value: str | None = None
-
-    def __str__(self) -> str:
-        return self.name if self.value is None else f"{self.name}: {self.value}"
-
-
-def parse_required_header(text: object) -> RequiredHeader:
-    """Read `Name` or `Name: value`; raises ValueError when the name is no field name (RFC 9110 section 5.1)."""
-    name, colon, value = text.partition(":") if isinstance(text, str) else ("", "", "")
-    if not _TOKEN.fullmatch(name) or not value.isprintable() or (colon and not value.strip()):
-        raise ValueError("not a header: write a name, or 'Name: value' in quotes")
-    return RequiredHeader(name.lower(), value.strip() if colon else None)
-
-
-def _host_name(text: str) -> str:
-    HostRule([text])
-    return text.lower()
 
 
 def _provider_name(text: str) -> str:
@@ -71,10 +46,6 @@ def _account_name(text: str) -> str:
     return text
 
 
-RequiredHeaderSpec = Annotated[
-    RequiredHeader, *as_text(RequiredHeader, parse_required_header, "X-Tidegate", "X-Tidegate: 1")
-]
-HostName = Annotated[str, AfterValidator(_host_name)]
 AccountName = Annotated[str, AfterValidator(_account_name)]
 ProviderName = Annotated[str, AfterValidator(_provider_name)]
 
@@ -91,46 +62,6 @@ class OrOff:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Offer the words by which editors and YAML 1.2 spell it."""
         return {"anyOf": [handler(schema), {"enum": [False, "off"], "description": "Leaves the policy out."}]}
-
-
-class Egress(Frozen):
-    """The listener that the service calls."""
-
-    listen: ListenSpec = Field(Listen("127.0.0.1", 4780), description="host:port or unix:/path.")
-    allow_remote: bool = Field(False, description="Allow addresses that other machines can reach.")
-    require_header: RequiredHeaderSpec | None = Field(None, description="Refuse requests without this header.")
-    allow_browsers: bool = Field(False, description="Serve requests that come from browser pages.")
-    hosts: tuple[HostName, ...] = Field((), description="Further names that callers may put into Host.")
-    max_connections: int = Field(1000, ge=1, le=1_000_000, description="Connections served at the same time.")
-    header_timeout: Duration = Field(10.0, gt=0, description="Time in which a request's head must arrive.")
-    idle_timeout: Duration = Field(75.0, gt=0, description="Time after which an idle connection is closed.")
-    body_timeout: Duration = Field(30.0, gt=0, description="Longest wait for the next piece of a request body.")
-    replay_limit: Size = Field(64 * 1024, description="Request bytes kept so that an attempt can be repeated.")
-
-
-class Admin(Frozen):
-    """The listener with health, metrics and live state."""
-
-    listen: ListenSpec = Field(Listen("127.0.0.1", 4781), description="host:port or unix:/path.")
-    hosts: tuple[HostName, ...] = Field((), description="Further names that callers may put into Host.")
-
-
-class Log(Frozen):
-    """What the log looks like, and what it may hold beyond the usual."""
-
-    format: Literal["json", "console"] = Field("json", description="JSON lines, or short lines for people.")
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least important line written.")
-    headers: tuple[Lower, ...] = Field((), description="Request headers whose values may be logged.")
-    query: tuple[str, ...] = Field((), description="Query parameters whose values may be logged.")
-    file: str | None = Field(None, min_length=1, description="Where to write; standard output if absent.")
-
-
-class SecretReading(Frozen):
-    """How secrets are read that neither a file nor a variable holds."""
-
-    exec: bool = Field(False, description="Allow exec: references, which run a command for a secret.")
-    exec_timeout: Duration = Field(10.0, gt=0, le=60, description="Time after which such a command is ended.")
-    exec_ttl: Duration = Field(300.0, ge=1, description="Time after which it is run again.")
 
 
 class Leg(Frozen):
@@ -174,6 +105,9 @@ class Upstream(Leg):
     listen: ListenSpec | None = Field(None, description="A port of its own, for SDKs that take no path.")
     trace: Literal["restart", "pass"] = Field("restart", description="What becomes of the caller's traceparent.")
     rewrite_urls: bool = Field(True, description="Lead absolute URLs in answers back through the sidecar.")
+    slo: Annotated[Slo | Literal[False] | None, OrOff()] = Field(
+        None, description="Objectives of this provider in place of the file's; `off` for none."
+    )
     profile: Profile = Field(Profile(), description="What this provider is: facts, not wishes.")
     accounts: dict[AccountName, Account] = Field(
         {}, max_length=256, description="Further credentials by name, chosen with Tidegate-Account."
@@ -209,18 +143,35 @@ class Settings(Frozen):
     egress: Egress = Field(Egress(), description="The listener that the service calls.")
     admin: Admin = Field(Admin(), description="The listener with health, metrics and live state.")
     log: Log = Field(Log(), description="What the log looks like.")
+    audit: Audit | None = Field(None, description="Keeps a record of every call and action that can't be changed.")
+    tracing: Tracing | None = Field(None, description="Sends spans to a collector (the extra `otel`).")
+    slo: Slo | None = Field(None, description="Objectives of every provider that has none of its own.")
     drain_timeout: Duration = Field(25.0, description="Time that calls in flight get to end at shutdown.")
     drain_delay: Duration = Field(0.0, description="Time between failing readiness and closing the listeners.")
     secrets: SecretReading = Field(SecretReading(), description="How secrets are read.")
     catalogue: str | None = Field(None, min_length=1, description="Folder of presets of your own, beside this file.")
     providers: dict[ProviderName, Provider] = Field({}, description="The APIs behind tidegate, by name.")
 
+    def slo_of(self, provider: str) -> Slo | None:
+        """Return the objectives of a provider: its own, else the file's; None for none."""
+        own = self.providers[provider].slo
+        return (self.slo if own is None else own) or None
+
     def secret_refs(self) -> Iterator[tuple[tuple[str | int, ...], SecretRef]]:
         """Yield every secret that is in use, with the path of its key; one that an account inherits comes once."""
+        yield from self.own_refs()
         for name, provider in self.providers.items():
             found = [((*path, *key), ref) for path, leg in provider.legs() for key, ref in _refs_of(leg)]
             first = {ref: key for key, ref in reversed(found)}
             yield from ((("providers", name, *key), ref) for key, ref in found if first[ref] == key)
+
+    def own_refs(self) -> Iterator[tuple[tuple[str | int, ...], SecretRef]]:
+        """Yield the secrets of tidegate itself, which belong to no provider."""
+        audit, tracing = self.audit, self.tracing
+        found: list[tuple[tuple[str, ...], SecretRefs | None]] = [(("admin", "token"), self.admin.token)]
+        found += [] if audit is None else [(("audit", "key"), audit.key)]
+        found += [] if tracing is None else [(("tracing", "headers", key), ref) for key, ref in tracing.headers.items()]
+        yield from ((where, ref) for where, refs in found for ref in refs or ())
 
 
 def _refs_of(leg: Leg) -> Iterator[tuple[tuple[str | int, ...], SecretRef]]:

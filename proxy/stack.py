@@ -75,3 +75,11 @@ def take_over(layers: list[Policy], old: list[Policy]) -> None:
     for layer in layers:
         if layer.section in before:
             layer.adopt(before[layer.section])
+
+
+def keep_overrides(layers: list[Policy], old: list[Policy]) -> None:
+    """Do to each layer what an operator did to the old one of the same section, and has not taken back."""
+    before = {layer.section: layer for layer in old}
+    for layer in layers:
+        for name in before[layer.section].overrides if layer.section in before else ():
+            layer.actions[name]()

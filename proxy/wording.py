@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from proxy.core.call import IDEMPOTENT, Reply
-from proxy.core.profile import Idempotency, Profile, Reset, Rule
+from proxy.core.profile import Idempotency, Profile, Reset
 from proxy.core.runtime import Runtime
 from proxy.core.secret import SecretRef, SecretRefs, SecretSlot
 from proxy.core.units import format_duration
@@ -74,18 +74,6 @@ def few(texts: Iterable[str]) -> str:
     """List some texts, and of many only the number."""
     listed = tuple(texts)
     return ", ".join(listed) if len(listed) <= _OFTEN else f"{len(listed)} paths such as {listed[0]}"
-
-
-def condition(rule: Rule) -> str:
-    """Say which answers a rule means."""
-    place = f"header {rule.header}" if rule.header else rule.field
-    if rule.body is not None:
-        return f"{rule.status} with /{rule.body}/ in its body"
-    if place is None:
-        return str(rule.status)
-    if rule.equals is not None:
-        return f"{rule.status} with {place} = {rule.equals}"
-    return f"{rule.status} with {place}" + (f" like /{rule.matches}/" if rule.matches is not None else "")
 
 
 def reset_of(reset: Reset) -> str:

@@ -3,6 +3,7 @@ import gc
 import os
 import re
 import signal
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from proxy.app import App, main
 from proxy.config import Loaded, read
 from proxy.core.errors import ConfigError
 from proxy.edge.mock import start_mock
+from proxy.listeners import Listeners
 from tests.support.caller import Caller, request, run_on_uvloop
 from tests.support.sidecar import free_port
 from tests.support.wire import Wire
@@ -31,10 +33,10 @@ providers:
 class Running:
     """An App at work in this process, told what to do by signals as a real one."""
 
-    def __init__(self, folder: Path, mock: str = "") -> None:
+    def __init__(self, folder: Path, mock: str = "", more: str = "") -> None:
         self.path = folder / "tidegate.yaml"
         self.log = folder / "log"
-        self.write(mock)
+        self.write(mock, more)
         self.app = App(self.path, read(self.path))
 
     def write(self, mock: str = "", more: str = "") -> None:
@@ -51,7 +53,7 @@ class Running:
 
     def reloads(self, result: str) -> int:
         mark = f'tidegate_config_reloads_total{{result="{result}"}} '
-        lines = self.app.metrics("")[0].decode().splitlines()
+        lines = self.app.control.metrics("")[0].decode().splitlines()
         return sum(int(float(line.removeprefix(mark))) for line in lines if line.startswith(mark))
 
     async def status(self, target: str, port: int = 0) -> int:
@@ -60,11 +62,11 @@ class Running:
 
 
 @asynccontextmanager
-async def running(folder: Path, mock: str = "") -> AsyncIterator[Running]:
-    one = Running(folder, mock)
+async def running(folder: Path, mock: str = "", more: str = "") -> AsyncIterator[Running]:
+    one = Running(folder, mock, more)
     life = asyncio.ensure_future(one.app.run())
     try:
-        await until(lambda: life.done() or (not one.app.readiness() and "ready on" in one.log.read_text()))
+        await until(lambda: life.done() or (not one.app.control.readiness() and "ready on" in one.log.read_text()))
         yield one
         if not life.done():
             one.tell(signal.SIGTERM)
@@ -84,16 +86,17 @@ async def until(true: object) -> None:
 
 def test_it_is_ready_once_it_serves_and_not_while_it_drains(tmp_path: Path) -> None:
     async def scenario() -> None:
-        assert Running(tmp_path / "..").app.readiness() == ["starting"]
+        assert Running(tmp_path / "..").app.control.readiness() == ["starting"]
         async with running(tmp_path) as one:
             assert await one.status("/mock/status/204") == 204
-            assert (one.app.readiness(), one.app.draining) == ([], False)
+            assert one.app.control.readiness() == []
             async with Caller(one.port) as caller:
                 await caller.send(request("GET", "/mock/delay/0.1"))
-                await until(lambda: one.app.snapshots(one.app.now())["mock"]["bulkhead"]["in_flight"] == 1)
+                await until(
+                    lambda: one.app.control.snapshots(one.app.control.now())["mock"]["bulkhead"]["in_flight"] == 1
+                )
                 one.tell(signal.SIGTERM)
-                await until(lambda: one.app.draining)
-                assert one.app.readiness() == ["draining"]
+                await until(lambda: one.app.control.readiness() == ["draining"])
                 assert (await caller.answer()).status == 200
 
     run_on_uvloop(scenario())
@@ -103,9 +106,9 @@ def test_the_admin_pages_see_names_of_hosts_state_and_metrics(tmp_path: Path) ->
     async def scenario() -> None:
         async with running(tmp_path) as one:
             await one.status("/mock/status/200")
-            assert one.app.hosts == ("tide.internal",)
-            assert one.app.snapshots(one.app.now())["mock"]["breaker"]["state"] == "closed"
-            body, kind = one.app.metrics("")
+            assert one.app.control.hosts == ("tide.internal",)
+            assert one.app.control.snapshots(one.app.control.now())["mock"]["breaker"]["state"] == "closed"
+            body, kind = one.app.control.metrics("")
             assert kind.startswith("text/plain")
             assert b'tidegate_requests_total{code="200",method="GET",provider="mock"' in body
 
@@ -133,7 +136,7 @@ def test_a_variable_that_is_not_set_is_refused_at_start_and_on_reload(tmp_path: 
             one.write(more=more)
             one.tell(signal.SIGHUP)
             await until(lambda: one.reloads("refused"))
-            assert one.app.readiness() == []
+            assert one.app.control.readiness() == []
 
     run_on_uvloop(scenario())
     with pytest.raises(ConfigError, match="TIDEGATE_TEST_UNSET: the variable is not set"):
@@ -275,3 +278,18 @@ def test_a_life_that_is_cut_short_still_closes_its_listeners(tmp_path: Path) -> 
             await asyncio.open_connection("127.0.0.1", one.port)
 
     run_on_uvloop(scenario())
+
+
+def test_an_admin_address_in_use_is_told_before_any_caller_is_drawn_from_the_process_that_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def serve(_: Listeners) -> None:
+        pytest.fail("callers were let in")
+
+    monkeypatch.setattr(Listeners, "serve", serve)
+    path = tmp_path / "tidegate.yaml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        admin = f'admin: {{listen: "127.0.0.1:{taken.getsockname()[1]}"}}'
+        path.write_text(f'egress: {{listen: "127.0.0.1:0", reuse_port: true}}\n{admin}\nproviders: {{mock: {{}}}}\n')
+        with pytest.raises(ConfigError, match="can't listen there: Address already in use"):
+            run_on_uvloop(App(path, read(path)).run())

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import sys
 from base64 import b64encode
 from pathlib import Path
 
@@ -27,9 +28,8 @@ def test_a_good_file_has_no_problems(file: Path) -> None:
 
 
 def test_an_invalid_file_has_the_problems_that_run_would_tell(file: Path) -> None:
-    assert lines(file, "providers: {mock: {}}\nfoo: 1\n") == [
-        "2: foo: unknown key; known here: admin, catalogue, drain_delay, drain_timeout, egress, log, providers, secrets"
-    ]
+    known = "admin, audit, catalogue, drain_delay, drain_timeout, egress, log, providers, secrets, slo, tracing"
+    assert lines(file, "providers: {mock: {}}\nfoo: 1\n") == [f"2: foo: unknown key; known here: {known}"]
 
 
 def test_a_file_without_providers_can_not_be_meant(file: Path) -> None:
@@ -150,3 +150,12 @@ def test_what_an_account_inherits_is_told_once(file: Path) -> None:
     own = "    credential: {scheme: bearer, token: env:HOME}\n"
     (problem,) = tls_lines(file, f"      pins: [{pin}]\n{own}    accounts:\n{accounts}")
     assert problem.startswith("5: providers.acme.tls.pins: is one pin only")
+
+
+def test_tracing_without_its_packages_says_what_to_install(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "providers: {mock: {}}\ntracing: {endpoint: 'http://127.0.0.1:4318'}\n"
+    assert lines(file, text) == []
+    monkeypatch.delitem(sys.modules, "proxy.edge.observe.collector", raising=False)
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    (problem,) = lines(file, text)
+    assert problem.startswith("2: tracing: needs OpenTelemetry, which is not installed; pip install 'tidegate[otel]'")

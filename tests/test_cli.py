@@ -162,15 +162,16 @@ def test_the_working_directory_goes_before_etc(nowhere: Path, capsys: pytest.Cap
 
 
 def test_run_hands_the_file_to_the_application(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[Path] = []
+    started: list[tuple[Path, int | None]] = []
 
-    def start(path: Path) -> int:
-        started.append(path)
+    def start(path: Path, replace: int | None) -> int:
+        started.append((path, replace))
         return 3
 
     monkeypatch.setattr("proxy.app.main", start)
     assert main(["run", "--config", str(file)]) == 3
-    assert started == [file]
+    assert main(["run", "--config", str(file), "--replace", "123"]) == 3
+    assert started == [(file, None), (file, 123)]
 
 
 def test_explain_shows_the_stack_and_the_way_of_a_request(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

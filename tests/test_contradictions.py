@@ -199,3 +199,11 @@ def test_a_token_is_not_fetched_in_the_clear_from_another_machine() -> None:
     ((where, text),) = of_url("https://x.example", credential=credential)
     assert (where[-1], text[:28]) == ("token_url", "sends secrets in the clear; ")
     assert of_url("https://x.example", credential={**credential, "token_url": "http://127.0.0.1:9/token"}) == []
+
+
+def test_spans_are_not_sent_in_the_clear_to_another_machine() -> None:
+    ((where, text),) = found(tracing={"endpoint": "http://collector.example:4318"})
+    assert (where, "allow_cleartext: true" in text) == (("tracing", "endpoint"), True)
+    for fine in ("http://127.0.0.1:4318", "http://localhost:4318", "https://collector.example/otlp", "nonsense", None):
+        assert found(tracing={"endpoint": fine}) == []
+    assert found(tracing={"endpoint": "http://collector.example:4318", "allow_cleartext": True}) == []

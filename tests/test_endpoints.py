@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from proxy.core.call import Call, Record, WholeBody
+from proxy.core.call import Call, WholeBody
 from proxy.core.errors import CircuitOpen, ConnectFailed
 from proxy.core.events import BreakerChanged, CallEnded, Event
 from proxy.core.profile import Operation, Profile
+from proxy.core.record import Record
 from proxy.core.runtime import Runtime
 from proxy.endpoints import Endpoints
 from proxy.legs import now

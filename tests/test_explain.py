@@ -31,6 +31,7 @@ def loaded(tmp_path: Path) -> Loaded:
         "    accounts:\n"
         "      eu: {credential: {client_id: env:EU_ID, client_secret: env:EU_SECRET}, retry: off}\n"
         "  sendgrid: {credential: off, accounts: {eu: {credential: {token: env:EU}}}}\n"
+        "  shop: {preset: mock, slo: {availability: 99.9%, paths: {POST /v1/x: {availability: 99.99%}}}}\n"
     )
     return read(file)
 
@@ -114,6 +115,15 @@ def test_the_limits_that_count_are_told(loaded: Loaded) -> None:
     assert call(loaded, "github")["limits"] == "5/1s; every attempt counts; only counted (mode: report)"
     assert call(loaded, "twilio")["limits"] == "none configured; the provider's own pauses count"
     assert call(loaded, "slack")["limits"] == "none"
+
+
+def test_what_is_promised_is_told_of_the_provider_and_of_a_request(loaded: Loaded) -> None:
+    where = f"{loaded.file}:{len(Path(loaded.file).read_text().splitlines())}"
+    assert ["all", "calls", "99.9%", "succeed", "config", where] in rows(explain(loaded, "shop"))
+    assert ["slo", "none", "default"] in rows(explain(loaded, "stripe"))
+    assert call(loaded, "shop", path="/v1/x?y")["promised"] == "99.9% succeed; of POST /v1/x, 99.99% succeed"
+    assert call(loaded, "shop", "GET")["promised"] == "99.9% succeed"
+    assert "promised" not in call(loaded, "stripe")
 
 
 def test_deadline_and_timeouts_are_told(loaded: Loaded) -> None:

@@ -2,70 +2,18 @@ import asyncio
 import errno
 import socket
 import stat
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from proxy.addresses import parse_base_url
-from proxy.core.events import Event
 from proxy.edge.listener.server import Server
-from proxy.edge.secrets import Secrets
-from proxy.listeners import Listeners, Unavailable
-from proxy.providers import Providers
-from proxy.settings import Settings
+from proxy.listeners import Unavailable
 from tests.support.caller import Caller, request, run_on_uvloop
+from tests.support.fronted import fronted
 from tests.support.sidecar import free_port
-from tests.support.wire import HOLD, Wire, reply
+from tests.support.wire import HOLD, reply
 
 SLOW = [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfi", HOLD]
-
-
-class Front:
-    """Listeners in front of providers that all lead to one wire."""
-
-    def __init__(self, wire: Wire) -> None:
-        self.events: list[Event] = []
-        self._wire = wire
-        emit = self.events.append
-        self._providers = Providers(Secrets(lambda _: None), emit, lambda: parse_base_url(wire.url))
-        self.listeners = Listeners(self._providers, emit, lambda _, error: pytest.fail(repr(error)), bytes)
-
-    async def apply(self, *names: str, egress: Mapping[str, Any] | None = None, **own: str) -> None:
-        """Configure these providers; keywords give a provider with a port of its own."""
-        entries = {name: {"base_url": self._wire.url} for name in names}
-        entries |= {name: {"base_url": self._wire.url, "listen": listen} for name, listen in own.items()}
-        section = {"listen": "127.0.0.1:0", **(egress or {})}
-        settings = Settings.model_validate({"egress": section, "providers": entries})
-        fresh = await self.listeners.prepare(settings)
-        self._providers.update(settings.providers)
-        self.listeners.adopt(fresh, settings)
-
-    def port(self, only: str | None = None) -> int:
-        """Return the port of the listener for all, or of one provider's own."""
-        (found,) = [one for one in self.listeners.open.values() if one.only == only]
-        return int(found.address.rpartition(":")[2])
-
-    async def status(self, port: int, target: str) -> int:
-        async with Caller(port) as caller:
-            return (await caller.ask(request("GET", target))).status
-
-    async def close(self) -> None:
-        self.listeners.stop_accepting()
-        await self.listeners.close()
-        self._providers.close()
-
-
-@asynccontextmanager
-async def fronted(*scripts: Any) -> AsyncIterator[tuple[Front, Wire]]:
-    async with Wire(*scripts) as wire:
-        front = Front(wire)
-        try:
-            yield front, wire
-        finally:
-            await front.close()
 
 
 def test_the_egress_listener_serves_all_and_an_own_port_one_without_a_prefix() -> None:
@@ -262,6 +210,7 @@ def test_a_connection_counts_until_its_last_bytes_have_left(tmp_path: Path) -> N
                 asked += 1
                 await wire.until(lambda: front.listeners.in_flight == 0 and len(wire.requests) == asked)  # noqa: B023
             front.listeners.stop_accepting()
+            front.listeners.close_idle()
             await asyncio.sleep(0.02)
             assert (front.listeners.in_flight, front.listeners.connections) == (0, 1)
             assert (await reader.read()).count(body) == asked

@@ -15,7 +15,7 @@ def provider() -> Any:
 
 
 def test_the_committed_schema_is_current() -> None:
-    assert FILE.read_text() == render(), "run: make schema"
+    assert FILE.read_text() == render(), "run: make generated"
 
 
 def test_every_section_is_there_and_unknown_keys_are_not() -> None:

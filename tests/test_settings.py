@@ -6,12 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from proxy.core.units import Listen
-from proxy.settings import (
-    Provider,
-    RequiredHeader,
-    Settings,
-    parse_required_header,
-)
+from proxy.sections import RequiredHeader, parse_required_header
+from proxy.settings import Provider, Settings
 from proxy.stack import PER_CALL, PER_UPSTREAM
 
 
@@ -144,3 +140,15 @@ def test_every_secret_is_listed_with_its_key_and_an_inherited_one_once() -> None
 def test_commands_are_off_unless_they_are_allowed() -> None:
     reading = Settings().secrets
     assert (reading.exec, reading.exec_timeout, reading.exec_ttl) == (False, 10.0, 300.0)
+
+
+def test_tidegates_own_secrets_are_listed_apart() -> None:
+    acme = {"base_url": "https://a.example", "credential": {"scheme": "bearer", "token": "env:ACME"}}
+    settings = Settings.model_validate({
+        "admin": {"token": ["env:NEW", "env:OLD"]},
+        "audit": {"file": "/var/log/audit", "key": "env:KEY"},
+        "providers": {"acme": acme},
+    })  # fmt: skip
+    own = [(where, str(ref)) for where, ref in settings.own_refs()]
+    assert own == [(("admin", "token"), "env:NEW"), (("admin", "token"), "env:OLD"), (("audit", "key"), "env:KEY")]
+    assert [str(ref) for _, ref in settings.secret_refs()] == ["env:NEW", "env:OLD", "env:KEY", "env:ACME"]

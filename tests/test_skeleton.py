@@ -14,7 +14,7 @@ from proxy.skeleton import skeleton, write_skeleton
 from proxy.stack import PER_CALL, PER_UPSTREAM
 
 EXAMPLE = re.compile(r"^( *)# ([a-z_]+:.*)$", re.MULTILINE)
-OF_THE_CONFIGURATION = {"preset", "listen", "accounts", "host"}
+OF_THE_CONFIGURATION = {"preset", "listen", "accounts", "host", "slo"}
 """What only the entry that uses a preset can say."""
 
 

@@ -8,7 +8,7 @@ from proxy.core.errors import CircuitOpen, RateLimited
 from proxy.core.profile import Idempotency as PlaceOfKey
 from proxy.core.profile import Profile
 from proxy.settings import Settings
-from proxy.stack import PER_CALL, PER_UPSTREAM, build, joint, take_over
+from proxy.stack import PER_CALL, PER_UPSTREAM, build, joint, keep_overrides, take_over
 from tests.support.script import Script, make_call, make_runtime
 from tests.support.virtual import run
 
@@ -108,7 +108,7 @@ def test_an_open_circuit_takes_no_token() -> None:
         outcomes = [await outcome(top) for _ in range(10)]
         assert outcomes == [503, 503] + [CircuitOpen] * 8
         limits = limiter.snapshot(asyncio.get_running_loop().time())["limits"]
-        assert limits == [{"limit": "30/1h", "tokens": pytest.approx(1.0)}]
+        assert limits == [{"limit": "30/1h", "tokens": pytest.approx(1.0), "burst": pytest.approx(3.0)}]
 
     run(scenario())
 
@@ -165,5 +165,20 @@ def test_layers_of_the_same_section_take_over_from_one_another() -> None:
         top, layers = only(Script(200), breaker=breaker, timeout={})
         take_over(layers, before)
         assert await outcome(top) is CircuitOpen
+
+    run(scenario())
+
+
+def test_what_an_operator_did_is_done_to_the_layers_that_come_after() -> None:
+    async def scenario() -> None:
+        _, old = stack(Script(200))
+        _, new = stack(Script(200), bulkhead=False)
+        for layer in old:
+            if "report" in layer.actions:
+                layer.actions["report"]()
+        keep_overrides(new, old)
+        assert {layer.section for layer in new if layer.overrides == ("report",)} == {
+            "breaker", "rate_limit", "credential",
+        }  # fmt: skip
 
     run(scenario())

@@ -3,26 +3,11 @@
 import pytest
 
 from proxy.core.call import IDEMPOTENT
-from proxy.core.profile import Idempotency, Reset, Rule
+from proxy.core.profile import Idempotency, Reset
 from proxy.core.secret import SecretRefs
 from proxy.presets import Presets
-from proxy.wording import SAFE_METHODS, condition, few, key_place, keyed_calls, places_of, reset_of, secret_of
+from proxy.wording import SAFE_METHODS, few, key_place, keyed_calls, places_of, reset_of, secret_of
 from tests.support.presets import profile, section
-
-
-@pytest.mark.parametrize(
-    ("rule", "text"),
-    [
-        (Rule(status=429), "429"),
-        (Rule(status=403, header="X-Left", equals="0"), "403 with header x-left = 0"),
-        (Rule(status=200, field="ok", equals="false"), "200 with ok = false"),
-        (Rule(status=400, field="error.code", matches="a|b"), "400 with error.code like /a|b/"),
-        (Rule(status=400, field="error"), "400 with error"),
-        (Rule(status=503, body="<Code>SlowDown"), "503 with /<Code>SlowDown/ in its body"),
-    ],
-)
-def test_a_rule_says_which_answers_it_means(rule: Rule, text: str) -> None:
-    assert condition(rule) == text
 
 
 def test_a_reset_says_its_unit_and_when_it_counts() -> None:

@@ -4,11 +4,12 @@ A `Policy` is a Handler that holds the next one. There is no second way to exten
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any, ClassVar, Final, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from typing import Any, ClassVar, Final, NamedTuple, Protocol
 
 from proxy.core.outcome import Outcome
 from proxy.core.profile import Profile
+from proxy.core.record import Record
 from proxy.core.units import Frozen
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -71,32 +72,16 @@ NO_BODY = WholeBody(b"")
 """What a request without Content-Length and Transfer-Encoding carries."""
 
 
-class Record:
-    """What happened during one logical call, for log and metrics. Times in seconds.
+class TraceContext(NamedTuple):
+    """The caller's place in a trace, as its `traceparent` says, in hexadecimal (W3C Trace Context section 3.2).
 
-    attempts: sends, whether or not a byte went out. receive_s: until a small request body was here. queue_s,
-    limiter_s, backoff_s: time spent waiting in bulkhead, rate limiter and retry. dns_s, connect_s, tls_s,
-    first_byte_s, body_s: phases of the last attempt; the first three are 0.0 where a pooled connection was used.
-    upstream_s: all attempts together. answered_at: monotonic instant at which the last reply's head was here.
-    request_bytes, response_bytes: body bytes to and from the provider.
+    parent_id: the caller's span. span_id: the one that stands for this call.
     """
 
-    __slots__ = (
-        "answered_at", "attempts", "backoff_s", "body_s", "connect_s", "dns_s", "first_byte_s", "limiter_s", "queue_s",
-        "receive_s", "request_bytes", "response_bytes", "started_at", "tls_s", "upstream_s",
-    )  # fmt: skip
-
-    def __init__(self, started_at: float) -> None:
-        self.started_at = self.answered_at = started_at
-        self.attempts = self.request_bytes = self.response_bytes = 0
-        self.receive_s = self.queue_s = self.limiter_s = self.backoff_s = 0.0
-        self.dns_s = self.connect_s = self.tls_s = self.first_byte_s = self.body_s = self.upstream_s = 0.0
-
-    def overhead_s(self, ended_at: float) -> float:
-        """Return the seconds that were tidegate's own: neither the provider's nor spent waiting; never below 0."""
-        waited_s = self.receive_s + self.queue_s + self.limiter_s + self.backoff_s
-        own_s = ended_at - self.started_at - self.upstream_s - waited_s
-        return own_s if own_s > 0.0 else 0.0  # noqa: FURB136  # max() takes twice as long, and every call is here
+    trace_id: str
+    parent_id: str
+    span_id: str
+    sampled: bool
 
 
 class Call:
@@ -113,11 +98,13 @@ class Call:
     minted_key: the idempotency key that tidegate made, "" where the caller sent its own or none is taken.
     renewed: whether this call was given another credential after a refusal. retries_spent: whether another attempt
     would have helped and is not made any more, so that an SDK should not make it either.
+    trace: the caller's place in a trace, None where it named none.
     """
 
     __slots__ = (
         "account", "attempt_until", "base", "body", "body_idle_s", "connect_s", "deadline_at", "headers", "method",
         "minted_key", "on_continue", "provider", "record", "renewed", "request_id", "retries_spent", "retry", "target",
+        "trace",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - the six parts of a request
@@ -136,6 +123,7 @@ class Call:
         self.on_continue: Callable[[], None] | None = None
         self.base = self.minted_key = ""
         self.renewed = self.retries_spent = False
+        self.trace: TraceContext | None = None
 
     def outgoing(self) -> "Call":
         """Return a copy for one attempt: what the credential policy fills in and sends on."""
@@ -227,6 +215,19 @@ class Policy(ABC):
 
     def adopt(self, old: "Policy") -> None:  # noqa: B027 - most policies remember nothing
         """Go on with what the layer `old` of the same section knew, which a reload replaces by this one."""
+
+    @property
+    def actions(self) -> Mapping[str, Callable[[], None]]:
+        """What an operator may do to the layer while it runs, by name: such as `open` for a breaker.
+
+        What lasts does so until `auto` takes it back, or the process ends.
+        """
+        return {}
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """Which of the actions are in force; a reload repeats them on the layer that takes this one's place."""
+        return ()
 
     def snapshot(self, now: float) -> dict[str, object]:  # noqa: ARG002 - most policies have nothing that moves
         """Tell the live state for `/api/providers` and the gauges; plain JSON values, no secrets.

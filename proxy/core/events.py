@@ -136,6 +136,24 @@ class ConfigRead:
 
 
 @dataclass(frozen=True, slots=True)
+class Acted:
+    """Somebody used the admin listener to change something.
+
+    provider: "" where it concerns them all. action: such as `breaker.open`, `reload`. result: `refused` when the token
+    was missing or wrong, `failed` with the problem. peer: the address that it came from. value: what the action was
+    given, such as a level.
+    """
+
+    provider: str
+    action: str
+    result: Literal["done", "refused", "failed"]
+    peer: str
+    account: str = ""
+    value: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RequestRefused:
     """A request was refused before it became a call (malformed bytes, too many connections)."""
 
@@ -153,5 +171,5 @@ class DrainStarted:
 
 Event = (
     CallEnded | RetryScheduled | RetryDenied | BreakerChanged | PauseStarted | WouldRefuse | SecretRead
-    | CredentialHeld | TokenFetched | ConfigRead | RequestRefused | DrainStarted
+    | CredentialHeld | TokenFetched | ConfigRead | Acted | RequestRefused | DrainStarted
 )  # fmt: skip

@@ -11,7 +11,7 @@ from proxy.core.units import Frozen, RateSpec
 Lower = Annotated[str, AfterValidator(str.lower)]
 """A header field name; compared in lower case."""
 
-_TEMPLATE = re.compile(r"/(?:[^{}*]|\{[a-z_]+\})*\*?")
+_TEMPLATE = re.compile(r"/(?:[^{}*?#]|\{[a-z_]+\})*\*?")
 _LABEL: Final = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST_PORT: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*(?::[0-9]{{1,5}})?")
 
@@ -24,9 +24,12 @@ def _compilable(pattern: str) -> str:
     return pattern
 
 
-def _template(text: str) -> str:
+def parse_template(text: str) -> str:
+    """Return a path template as it is. Raises: ValueError when it is none."""
     if not _TEMPLATE.fullmatch(text):
-        raise ValueError("not a path template: write /fixed/{one_segment}/parts, and * at the end for any rest")
+        raise ValueError(
+            "not a path template: write /fixed/{one_segment}/parts, * at the end for any rest, and no query"
+        )
     return text
 
 
@@ -41,7 +44,7 @@ def _host_port(text: str) -> str:
 Regex = Annotated[str, AfterValidator(_compilable)]
 """A regular expression in Python's syntax, over bytes; a broken one is a configuration error."""
 
-Template = Annotated[str, AfterValidator(_template)]
+Template = Annotated[str, AfterValidator(parse_template)]
 """A path in which `{name}` stands for one segment and a final `*` for any rest; without the query."""
 
 HostPort = Annotated[

@@ -1,5 +1,6 @@
 """Secrets: a value that hides itself, the reference that names it, and the slot that holds the current one."""
 
+import hmac
 import re
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Literal, NoReturn, Self, cast
@@ -27,6 +28,14 @@ class Secret:
     def reveal(self) -> str:
         """Return the secret itself."""
         return self.__value
+
+    def equals(self, text: str) -> bool:
+        """Say whether this is the secret, in a time that does not tell how much of it is right."""
+        return hmac.compare_digest(self.__value.encode(), text.encode("utf-8", "surrogateescape"))
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the HMAC-SHA256 of data with the secret as key (RFC 2104), 32 bytes."""
+        return hmac.digest(self.__value.encode(), data, "sha256")
 
     def __repr__(self) -> str:
         return MASK
@@ -67,7 +76,9 @@ class SecretRef:
         if isinstance(text, str) and _REF.fullmatch(text):
             source, _, name = text.partition(":")
             return cls(cast(Literal["env", "file", "exec"], source), name, document)
-        raise ValueError("not a secret reference (a literal secret is refused): write env:NAME or file:/absolute/path")
+        raise ValueError(
+            "not a secret reference (a literal secret is refused): write env:NAME, file:/absolute/path or exec:/command"
+        )
 
 
 class SecretRefs(tuple[SecretRef, ...]):
@@ -123,12 +134,14 @@ class SecretSlot:
     secret: the last good value, None while there has been none.
     generation: grows by one whenever `secret` changes, so that a scheme can keep what it derived.
     problem: why the last read failed, without any part of the value; empty when it succeeded.
+    since_ts: unix seconds since when the value is there: its file's time of change, else when it was read.
     """
 
     ref: SecretRef
     secret: Secret | None = None
     generation: int = 0
     problem: str = field(default="not read yet")
+    since_ts: float = 0.0
 
     def put(self, secret: Secret) -> bool:
         """Take a good value; True when it differs from the one before."""

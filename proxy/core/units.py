@@ -106,6 +106,11 @@ class Listen:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
+    def dialled(self) -> str:
+        """The host by which this machine reaches it: what stands for every address can't be dialled."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+
+    @property
     def is_local(self) -> bool:
         """Say whether only this machine can reach it."""
         return bool(self.path) or is_loopback(self.host)

@@ -113,6 +113,11 @@ class AllOf(Scheme):
         """Let every part hear of the refusal. Returns: whether the next attempt would carry another credential."""
         return any([part.rejected(sent) for part in self.parts])  # noqa: C419 - all of them must hear it
 
+    def resume(self) -> None:
+        """Let each part forget."""
+        for part in self.parts:
+            part.resume()
+
     def adopt(self, old: Scheme) -> None:
         """Let each part go on with what its predecessor has fetched."""
         if isinstance(old, AllOf):

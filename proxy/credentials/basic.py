@@ -3,44 +3,24 @@
 from base64 import b64encode
 from typing import Annotated, Literal, Self
 
-from pydantic import PlainSerializer, PlainValidator, WithJsonSchema, model_validator
+from pydantic import AfterValidator, model_validator
 
 from proxy.core.errors import CredentialMissing
 from proxy.core.runtime import Runtime
 from proxy.core.secret import SecretRefs, SecretSlot
+from proxy.credentials.given import Text
 from proxy.credentials.scheme import HeaderScheme, SchemeConfig, SlotOf, reveal
 from proxy.sansio.signing import header_part
 
 
-def parse_username(text: object) -> SecretRefs | str:
-    """Read a user name: a reference, or a plain one, because an account id is no secret.
-
-    Raises: ValueError when it could not be sent. The text is not repeated in the message.
-    """
-    if isinstance(text, SecretRefs | list | tuple):
-        return SecretRefs.parse(text)
-    if not isinstance(text, str) or not text:
-        raise ValueError("not a user name: write it as text, or as a reference env:NAME or file:/absolute/path")
-    if text.startswith(("env:", "file:", "exec:")):
-        return SecretRefs.parse(text)
-    if ":" in text or not text.isprintable():
-        raise ValueError("a user name can't hold a colon or a control character (RFC 7617 section 2)")
-    return text
+def _sendable(name: SecretRefs | str) -> SecretRefs | str:
+    if isinstance(name, str) and ":" in name:
+        raise ValueError("a user name can't hold a colon (RFC 7617 section 2)")
+    return name
 
 
-Username = Annotated[
-    SecretRefs | str,
-    PlainValidator(parse_username),
-    PlainSerializer(lambda name: name if isinstance(name, str) else name.written()),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "minLength": 1, "examples": ["api", "env:ACCOUNT_SID"]},
-                {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 2},
-            ]
-        }
-    ),
-]
+Username = Annotated[Text, AfterValidator(_sendable)]
+"""Plain, because an account id is no secret, or references."""
 
 
 class Basic(HeaderScheme):

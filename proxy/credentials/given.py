@@ -21,7 +21,7 @@ def parse_text(value: object) -> SecretRefs | str:
         return str(value)
     if isinstance(value, str) and value and value.isprintable():
         return value
-    raise ValueError("write it as plain text, or as a reference env:NAME or file:/absolute/path")
+    raise ValueError("write it as plain text, or as a reference env:NAME, file:/absolute/path or exec:/command")
 
 
 Text = Annotated[

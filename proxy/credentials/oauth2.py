@@ -84,6 +84,10 @@ class OAuth2(Scheme):
         """Give the token up, unless it has been replaced since, or it was fetched a moment ago."""
         return self._current() not in sent.headers or self._source.rejected()
 
+    def resume(self) -> None:
+        """Let the next call that lacks a token ask for one."""
+        self._source.resume()
+
     def adopt(self, old: Scheme) -> None:
         """Go on with the token, and with a fetch that is under way; the next one uses the new endpoint."""
         if isinstance(old, OAuth2):

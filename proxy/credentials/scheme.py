@@ -140,6 +140,9 @@ class Scheme(ABC):
         """
         return False
 
+    def resume(self) -> None:  # noqa: B027 - most schemes hold nothing back
+        """Forget failures, because an operator says that they are over."""
+
     def adopt(self, old: "Scheme") -> None:  # noqa: B027 - most schemes remember nothing
         """Go on with what the scheme that a reload replaces by this one, of the same settings, has fetched."""
 

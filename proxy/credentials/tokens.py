@@ -5,10 +5,11 @@ import logging
 from contextlib import nullcontext
 from typing import Final
 
-from proxy.core.call import Call, Handler, Record, WholeBody
+from proxy.core.call import Call, Handler, WholeBody
 from proxy.core.errors import CredentialMissing, DeadlineExceeded, TidegateError, TokenUnavailable
 from proxy.core.events import TokenFetched
 from proxy.core.profile import Operation, Profile
+from proxy.core.record import Record
 from proxy.core.runtime import Runtime
 from proxy.core.secret import SecretSlot
 from proxy.credentials.grants import Grant
@@ -65,13 +66,15 @@ class TokenSource:
         if task is None:
             task = self._fetching = asyncio.get_running_loop().create_task(self._fetch(generation))
         if step is not Step.RENEW_AHEAD:
-            await self._wait(
-                task, call.deadline_at if step is Step.FETCH else min(call.deadline_at, now + RENEW_WAIT_S)
-            )
+            until = call.deadline_at if step is Step.FETCH else min(call.deadline_at, now + RENEW_WAIT_S)
+            await self._wait(call, task, until)
 
-    async def _wait(self, task: "asyncio.Task[None]", until: float) -> None:
-        left_s = until - self._runtime.now()
+    async def _wait(self, call: Call, task: "asyncio.Task[None]", until: float) -> None:
+        begun_at = self._runtime.now()
+        left_s = until - begun_at
         await asyncio.wait((task,), timeout=None if left_s == float("inf") else max(0.0, left_s))
+        at = self._runtime.now()
+        call.record.note(at, "credential", f"waited {at - begun_at:.3f} s for an access token")
         if self.good():
             return
         if not task.done():
@@ -155,6 +158,10 @@ class TokenSource:
     def rejected(self) -> bool:
         """Hear that the provider refused the token. Returns: whether it is given up, and another one is fetched."""
         return self._clock.rejected(self._runtime.now())
+
+    def resume(self) -> None:
+        """Leave the endpoint alone no longer."""
+        self._clock.resume()
 
     def snapshot(self) -> dict[str, object]:
         """Tell until when the token is good, unix seconds, and why the last fetch failed."""

@@ -16,6 +16,7 @@ MOST_BYTES: Final = 64 * 1024
 AT_ONCE: Final = 2
 """Commands running at the same time; they wait in threads that name resolution needs too."""
 
+_RUNNING: Final[set["subprocess.Popen[bytes]"]] = set()
 _AGAIN_S: Final = 5.0  # after a failure, and at the soonest after a refusal by the provider
 
 
@@ -41,15 +42,25 @@ def run_command(line: str, timeout_s: float) -> bytes:
     except (OSError, ValueError) as error:
         raise CommandFailed(f"could not be started: {getattr(error, 'strerror', None) or error}") from None
     with process:
+        _RUNNING.add(process)
         try:
             output = _output(process, time.monotonic() + timeout_s, timeout_s)
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)  # it has not been waited for, so that the number is still its own
             raise
+        finally:
+            _RUNNING.discard(process)
     if process.returncode:
         status = process.returncode
         raise CommandFailed(f"exit status {status}" if status > 0 else f"ended by signal {-status}")
     return output
+
+
+def end_commands() -> None:
+    """Kill what runs now: a process that ends would wait for the threads that read it."""
+    for process in tuple(_RUNNING):
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _split(line: str) -> list[str]:

@@ -18,6 +18,9 @@ from proxy.sansio.key_files import secret_parts
 REREAD_S: Final = 0.2
 """The shortest time between two looks at the files that calls ask for."""
 
+NOBODY: Final = ("-", "")
+"""Who uses a secret that belongs to no provider, such as the admin token."""
+
 _MOST_KIB: Final = 64
 _MOST_KIB_OF_DOCUMENT: Final = 1024  # a system's bundle of authorities has 220
 _TRIES: Final = 3
@@ -77,7 +80,7 @@ class Secrets:
             self._add(found.ref)
             self._took(found)
 
-    def slot(self, ref: SecretRef, provider: str = "-", account: str = "") -> SecretSlot:
+    def slot(self, ref: SecretRef, provider: str = NOBODY[0], account: str = NOBODY[1]) -> SecretSlot:
         """Return the slot of a reference; the first time it is read at once, on the calling thread.
 
         provider, account: who uses it, for the events; what an account has from its provider is the provider's.
@@ -214,6 +217,8 @@ class Secrets:
                 self._stamps[item.ref] = item.stamp
             before = slot.problem
             changed = self._put(slot, item.secret) if item.secret is not None else False
+            if changed:
+                slot.since_ts = item.stamp[4] / 1e9 if item.stamp else time.time()
             slot.problem = item.problem
             if changed or before != item.problem:
                 result: Literal["loaded", "failed"] = "failed" if item.problem else "loaded"

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import deque
-from typing import Final, Literal
+from typing import Final
 
 from pydantic import Field
 
-from proxy.core.call import Call, Handler, Policy, Reply
+from proxy.core.call import Call, Handler, Reply
 from proxy.core.errors import BulkheadFull
 from proxy.core.events import WouldRefuse
+from proxy.core.mode import Moded, ModeName
 from proxy.core.runtime import Runtime
 from proxy.core.units import Duration, Frozen
 
@@ -32,7 +33,7 @@ class _Waiter:
         self.until = until
 
 
-class Bulkhead(Policy):
+class Bulkhead(Moded):
     """Bounds the calls in flight, those whose answer is still streaming included, and the queue for a place."""
 
     section = "bulkhead"
@@ -45,13 +46,11 @@ class Bulkhead(Policy):
         in_flight: int = Field(default=64, ge=1)  # at 200 ms a call, 320 calls a second: one core's worth
         queue: int = Field(default=64, ge=0)
         max_wait: Duration = 0.5
-        mode: Literal["enforce", "report"] = "enforce"
+        mode: ModeName = "enforce"
 
     def __init__(self, inner: Handler, config: Config, runtime: Runtime) -> None:
         self.inner = inner
-        self._enforce = config.mode == "enforce"
-        # In report mode the queue's places count as room, because nobody waits in them.
-        self._room = config.in_flight if self._enforce else config.in_flight + config.queue
+        self._places = config.in_flight
         self._queue = config.queue
         self._max_wait_s = config.max_wait
         self._now = runtime.now
@@ -60,6 +59,7 @@ class Bulkhead(Policy):
         self._in_flight = 0
         self._waiters: deque[_Waiter] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        super().__init__(config.mode)
 
     async def __call__(self, call: Call) -> Reply:
         """Take a place, pass the call on, and give the place back when the answer has ended.
@@ -72,6 +72,8 @@ class Bulkhead(Policy):
             await self._wait(call)
         else:
             self._emit(self._would_refuse)
+            text = "no place in flight or in the queue; let through, because mode is report"
+            call.record.note(self._now(), self.section, text)
             return await self.inner(call)
         streaming = False
         try:
@@ -85,8 +87,15 @@ class Bulkhead(Policy):
                 self._release()
 
     def snapshot(self, now: float) -> dict[str, object]:  # noqa: ARG002  # the count needs no clock
-        """Tell how many calls are in flight and how many wait."""
-        return {"in_flight": self._in_flight, "queued": len(self._waiters)}
+        """Tell how many calls are in flight and how many wait, and the mode."""
+        return {"in_flight": self._in_flight, "queued": len(self._waiters), **self.mode()}
+
+    def take_mode(self, *, enforce: bool) -> None:
+        """Let calls wait, or none."""
+        super().take_mode(enforce=enforce)
+        # In report mode the queue's places count as room, because nobody waits in them.
+        self._room = self._places if enforce else self._places + self._queue
+        self._move_up()
 
     async def _wait(self, call: Call) -> None:
         now = self._now()
@@ -99,6 +108,8 @@ class Bulkhead(Policy):
         try:
             if not await waiter.turn:
                 raise BulkheadFull(_NO_TIME, retry_after_s=RETRY_AFTER_S)
+            at = self._now()
+            call.record.note(at, self.section, f"waited {at - now:.3f} s for one of {self._room} places in flight")
         except asyncio.CancelledError:
             if not waiter.turn.cancelled() and waiter.turn.result():
                 self._release()  # the place was handed over, but the call was cancelled before it ran
@@ -112,6 +123,9 @@ class Bulkhead(Policy):
 
     def _release(self, error: Exception | None = None) -> None:  # noqa: ARG002  # a place is free however it ended
         self._in_flight -= 1
+        self._move_up()
+
+    def _move_up(self) -> None:
         while self._waiters and self._in_flight < self._room:
             waiter = self._waiters.popleft()
             if not waiter.turn.done():

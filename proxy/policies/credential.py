@@ -1,11 +1,13 @@
 """Puts the provider's credential into the call, after every wait, and keeps the caller's own out."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar, Final
 
 from proxy.core.call import Call, Handler, Policy, Reply
 from proxy.core.errors import CredentialRefused, TokenUnavailable
 from proxy.core.events import CredentialHeld, Which, WouldRefuse
+from proxy.core.mode import Moded
 from proxy.core.outcome import Outcome
 from proxy.core.runtime import Runtime
 from proxy.core.secret import SecretRefs, SecretSlot
@@ -19,7 +21,7 @@ _TAKEN: Final = frozenset((Outcome.OK, Outcome.REFUSED, Outcome.EXHAUSTED))
 _DETAIL: Final = "the provider has refused this credential again and again; check it, and replace the secret"
 
 
-class Credential(Policy):
+class Credential(Moded):
     """Sends on a copy of the call that carries the credential; the call itself never holds a secret.
 
     Where two secrets are live, the new one goes first, and on a refusal the other. One that is refused again and
@@ -42,6 +44,7 @@ class Credential(Policy):
         self._used_ts = [0.0] * len(self._names)
         self._watched = any(one.source != "env" for live in refs for one in live)
         self._would_refuse = WouldRefuse(runtime.provider, self.section, CredentialRefused.reason, runtime.account)
+        super().__init__(config.mode)
 
     def _slot(self, place: int, refs: SecretRefs) -> SecretSlot:
         return self._runtime.secret(refs[min(place, len(refs) - 1)])
@@ -86,10 +89,15 @@ class Credential(Policy):
         repeatable = len(self._names) > 1 and call.body.can_replay() and self._keys.is_repeatable(call)
         choice = self.rotation.choose(self._runtime.now(), self._generations(), repeatable=repeatable)
         if not isinstance(choice, Held):
+            if choice:
+                self._note(call, "the old credential is sent: the new one was refused, or can't be read")
             return choice
-        if self.config.mode == "enforce":
+        if self._enforce:
             raise CredentialRefused(_DETAIL, retry_after_s=choice.retry_after_s)
         self._runtime.emit(self._would_refuse)
+        self._note(
+            call, f"refused again and again, and held for {choice.retry_after_s:.0f} s; sent, because mode is report"
+        )
         return 0
 
     async def _prepared(self, call: Call, place: int) -> int:
@@ -105,6 +113,10 @@ class Credential(Policy):
             if choice == place or isinstance(choice, Held):
                 raise
             await self.schemes[choice].prepare(call)
+            self._note(
+                call,
+                f"the token endpoint refused the {self._names[place]} secret; the {self._names[choice]} one is used",
+            )
             return choice
         return place
 
@@ -121,14 +133,33 @@ class Credential(Policy):
         runtime, scheme = self._runtime, self.schemes[place]
         if self._watched and scheme.generation == generation:
             await runtime.reread()  # the secret may have been replaced a moment ago
-        another = scheme.generation != generation or scheme.rejected(sent)  # a token that is over is no bad secret
-        if not another:
-            self._held(place, generation)
-            if len(self._names) > 1:
-                choice = self.rotation.choose(runtime.now(), self._generations(), repeatable=False)
-                another = choice != place and not isinstance(choice, Held)
+        another = self._another(sent, place, generation)
+        self._note(
+            call, f"the provider refused the {self._credential(place)}; {another or 'there is no other to send'}"
+        )
         if another and not call.renewed:
             call.renewed = reply.renewed = True
+
+    def _another(self, sent: Call, place: int, generation: int) -> str:
+        """Count the refusal, and say what another attempt would carry instead; empty for nothing else."""
+        scheme = self.schemes[place]
+        if scheme.generation != generation:
+            return "it has been replaced meanwhile"
+        if scheme.rejected(sent):
+            return "another token takes its place"  # one that is over is no bad secret
+        self._held(place, generation)
+        if len(self._names) > 1:
+            choice = self.rotation.choose(self._runtime.now(), self._generations(), repeatable=False)
+            if choice != place and not isinstance(choice, Held):
+                return f"the {self._credential(choice)} is there too"
+        return ""
+
+    def _credential(self, place: int) -> str:
+        name = self._names[place]
+        return "credential" if name == "only" else f"{name} credential"
+
+    def _note(self, call: Call, text: str) -> None:
+        call.record.note(self._runtime.now(), self.section, text)
 
     def slots(self) -> tuple[SecretSlot, ...]:
         """Return the secrets in use, for readiness; of two live ones the first."""
@@ -141,6 +172,16 @@ class Credential(Policy):
             self._used_ts = old._used_ts  # noqa: SLF001 - one of its own kind
             for scheme, before in zip(self.schemes, old.schemes, strict=True):
                 scheme.adopt(before)
+
+    @property
+    def actions(self) -> Mapping[str, Callable[[], None]]:
+        """`resume` forgets refusals; the others hold the mode."""
+        return {"resume": self._resume, **super().actions}
+
+    def _resume(self) -> None:
+        self.rotation.forgive()
+        for scheme in self.schemes:
+            scheme.resume()
 
     def snapshot(self, now: float) -> dict[str, object]:
         """Tell the scheme, whether each secret has been read, how often it was refused and, of two, its last use."""
@@ -155,8 +196,14 @@ class Credential(Policy):
                 state["last_used_ts"] = self._used_ts[place]
             live.append(state)
         secrets = [
-            {"ref": str(slot.ref), "loaded": slot.secret is not None, "problem": slot.problem}
+            {
+                "ref": str(slot.ref),
+                "loaded": slot.secret is not None,
+                "problem": slot.problem,
+                "since_ts": slot.since_ts,
+            }
             for scheme in self.schemes
             for slot in scheme.slots
         ]
-        return {"scheme": self.config.scheme, "secrets": secrets, "live": live, **self.schemes[0].snapshot()}
+        told = {"scheme": self.config.scheme, "secrets": secrets, "live": live, **self.schemes[0].snapshot()}
+        return {**told, **self.mode()}

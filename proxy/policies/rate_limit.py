@@ -2,17 +2,19 @@
 
 import asyncio
 from collections import deque
-from typing import Final, Literal
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from pydantic import Field
 
 from proxy.core.call import Call, Handler, Policy, Reply
-from proxy.core.errors import ProviderPaused, QuotaExhausted, RateLimited
 from proxy.core.events import PauseStarted, WouldRefuse
+from proxy.core.mode import Moded, ModeName
 from proxy.core.outcome import Outcome
 from proxy.core.runtime import Runtime
 from proxy.core.units import Duration, Frozen, RateSpec
-from proxy.sansio.bucket import Bucket, Buckets
+from proxy.sansio.bucket import Bucket
+from proxy.sansio.gate import Gate, Refusal
 from proxy.sansio.hints import Hints
 from proxy.sansio.pause import RAMP_STEP_S, Pause
 
@@ -28,8 +30,6 @@ _FAILED: Final = Outcome.FAILED
 _EXHAUSTED: Final = Outcome.EXHAUSTED
 _UNTOLD: Final = (_FAILED, Outcome.IGNORED)  # these tell nothing about the quota
 
-Refusal = RateLimited | ProviderPaused | QuotaExhausted
-
 
 class _Waiter:
     """A call in the queue. turn: ends with None when it may go, with the refusal when it must not wait on."""
@@ -41,29 +41,22 @@ class _Waiter:
         self.until = until
 
 
-class _Line:
+class _Line(Gate):
     """Where calls to one provider stand in line: the same for the layers before and after a reload.
 
     timer: fires when the first in the queue may go. held_with: the secrets with which the quota was used up.
     """
 
-    __slots__ = ("buckets", "configured", "held_with", "limits", "pause", "timer", "waiters")
+    __slots__ = ("held_with", "timer", "waiters")
 
     def __init__(self, buckets: tuple[Bucket, ...], pause: Pause) -> None:
-        self.pause = pause
+        super().__init__(buckets, pause)
         self.held_with: object = None
         self.waiters: deque[_Waiter] = deque()
         self.timer: asyncio.TimerHandle | None = None
-        self.limit_to(buckets)
-
-    def limit_to(self, buckets: tuple[Bucket, ...]) -> None:
-        """Take these limits from now on."""
-        self.buckets = buckets
-        self.configured = buckets[0] if len(buckets) == 1 else Buckets(buckets)
-        self.limits = Buckets((*buckets, self.pause))
 
 
-class RateLimit(Policy):
+class RateLimit(Moded):
     """Sends calls in the order in which they came, as soon as every limit has a token for them.
 
     The wait is known beforehand: a call that could not go in time is refused at once. A provider's own refusal
@@ -87,17 +80,17 @@ class RateLimit(Policy):
         unhinted_pause: Duration = 5.0
         pause_max: Duration = 900.0
         hold_max: Duration = 3600.0
-        mode: Literal["enforce", "report"] = "enforce"
+        mode: ModeName = "enforce"
 
     def __init__(self, inner: Handler, config: Config, runtime: Runtime) -> None:
         self.inner = inner
         self._config = config
         self._runtime = runtime
         self._now = runtime.now
-        self._enforce = config.mode == "enforce"
         self._hints = Hints(runtime.profile)
         buckets = tuple(Bucket(rate, runtime.now()) for rate in config.limits)
         self.line = _Line(buckets, Pause(config.unhinted_pause, config.pause_max))
+        super().__init__(config.mode)
 
     async def __call__(self, call: Call) -> Reply:
         """Wait for the call's turn, pass it on, and heed a refusal by the provider.
@@ -119,7 +112,7 @@ class RateLimit(Policy):
         epoch = pause.epoch
         reply = await self.inner(call)
         if reply.outcome is not _OK:
-            self._heed(reply, epoch)
+            self._heed(call, reply, epoch)
         elif not pause.quiet:
             held = pause.held
             pause.succeeded(self._now(), epoch)
@@ -141,21 +134,41 @@ class RateLimit(Policy):
             self._wake()
 
     def snapshot(self, now: float) -> dict[str, object]:
-        """Tell the tokens of each limit, the calls in the queue, and what is left of a pause."""
+        """Tell the tokens of each limit, the calls in the queue, what is left of a pause, and the mode."""
         line = self.line
         return {
-            "limits": [{"limit": str(bucket.rate), "tokens": bucket.tokens(now)} for bucket in line.buckets],
+            "limits": [{"limit": str(one.rate), "tokens": one.tokens(now), "burst": one.burst} for one in line.buckets],
             "waiting": len(line.waiters),
             "paused_s": line.pause.paused_s(now),
             "held": line.pause.held,
+            **self.mode(),
         }
+
+    @property
+    def actions(self) -> Mapping[str, Callable[[], None]]:
+        """`resume` ends a pause or a hold; the others hold the mode."""
+        return {"resume": self._resume, **super().actions}
+
+    def _resume(self) -> None:
+        if not self.line.pause.quiet:
+            self.line.pause.lift(self._now())
+            self._wake()
+
+    def take_mode(self, *, enforce: bool) -> None:
+        """Let calls wait, or let go all that do."""
+        super().take_mode(enforce=enforce)
+        if not enforce:
+            for waiter in self.line.waiters:
+                if not waiter.turn.done():
+                    waiter.turn.set_result(None)
 
     async def _wait(self, call: Call, now: float) -> None:
         line = self.line
         until = self._until(call, now)
         ahead = len(line.waiters)
         if ahead >= self._config.waiters or line.limits.free_at(now, ahead) > until:
-            raise self._refusal(now, ahead, until)
+            raise line.refusal(now, ahead, until)
+        cause = line.cause(now, ahead)
         waiter = _Waiter(asyncio.get_running_loop().create_future(), until)
         line.waiters.append(waiter)
         if line.timer is None:  # nobody waits, or only those who are about to go
@@ -166,8 +179,10 @@ class RateLimit(Policy):
             if refusal is not None:
                 raise refusal
             # The token is taken here, not when the turn comes: who is cancelled in between has taken none.
-            line.limits.charge(self._now())
+            at = self._now()
+            line.limits.charge(at)
             went = True
+            call.record.note(at, self.section, f"waited {at - now:.3f} s for {cause}; {ahead} calls were before it")
         finally:
             line.waiters.remove(waiter)
             if not went:
@@ -190,9 +205,9 @@ class RateLimit(Policy):
             if not waiter.turn.done():
                 waiter.turn.set_result(None)
 
-    def _heed(self, reply: Reply, epoch: int) -> None:
+    def _heed(self, call: Call, reply: Reply, epoch: int) -> None:
         if reply.outcome is _EXHAUSTED:
-            self._hold(reply, epoch)
+            self._hold(call, reply, epoch)
             return
         pause = self.line.pause
         if pause.held and reply.outcome not in _UNTOLD:
@@ -207,15 +222,16 @@ class RateLimit(Policy):
             known = pause.epoch
             seconds = pause.throttled(now, hint_s, epoch)
             if seconds:
-                self._runtime.emit(
-                    PauseStarted(self._runtime.provider, seconds, hint_s is not None, account=self._runtime.account)
-                )
+                hinted = hint_s is not None
+                self._runtime.emit(PauseStarted(self._runtime.provider, seconds, hinted, account=self._runtime.account))
+                whose = "as the answer asks" if hinted else "by rate_limit.unhinted_pause, as the answer names no time"
+                call.record.note(now, self.section, f"all calls pause for {seconds:.3f} s from here on, {whose}")
             if pause.epoch != known:
                 self._send_away(now)
         if self._enforce:
             reply.pause_s = pause.paused_s(now)
 
-    def _hold(self, reply: Reply, epoch: int) -> None:
+    def _hold(self, call: Call, reply: Reply, epoch: int) -> None:
         pause, now, runtime = self.line.pause, self._now(), self._runtime
         known, wall = pause.epoch, runtime.wall()
         hint_s = self._hints.wait_s(reply.headers, wall)
@@ -225,6 +241,8 @@ class RateLimit(Policy):
             self.line.held_with = runtime.generations()
         if seconds:
             runtime.emit(PauseStarted(runtime.provider, seconds, bool(hint_s), "exhausted", runtime.account))
+            text = f"the quota is used up: calls are held for {seconds:.0f} s from here on, then one finds out"
+            call.record.note(now, self.section, text)
         if pause.epoch != known:
             self._send_away(now)
 
@@ -233,7 +251,7 @@ class RateLimit(Policy):
         for waiter in line.waiters:
             # Those whose wait has grown too long hear it now, not when their time is up.
             if not waiter.turn.done() and line.limits.free_at(now, ahead) > waiter.until:
-                waiter.turn.set_result(self._refusal(now, ahead, waiter.until))
+                waiter.turn.set_result(line.refusal(now, ahead, waiter.until))
             else:
                 ahead += 1
 
@@ -242,8 +260,9 @@ class RateLimit(Policy):
         # the queue. A call that would be refused takes none.
         at = self.line.limits.free_at(now)
         if at > self._until(call, now):
-            runtime, reason = self._runtime, self._refusal(now, 0, now).reason
-            runtime.emit(WouldRefuse(runtime.provider, self.section, reason, runtime.account))
+            runtime, refusal = self._runtime, self.line.refusal(now, 0, now)
+            runtime.emit(WouldRefuse(runtime.provider, self.section, refusal.reason, runtime.account))
+            call.record.note(now, self.section, f"{refusal.detail}; let through, because mode is report")
         else:
             self.line.limits.charge(at)
 
@@ -253,21 +272,3 @@ class RateLimit(Policy):
             # A retry has waited out the pause as it was told to; that others come back with it must not turn it away.
             max_wait_s = max(max_wait_s, RAMP_STEP_S)
         return min(now + max_wait_s, call.deadline_at)
-
-    def _refusal(self, now: float, ahead: int, until: float) -> Refusal:
-        line = self.line
-        wait_s = line.limits.free_at(now, ahead) - now
-        if not line.buckets or line.pause.free_at(now, ahead) > until:
-            if line.pause.held:
-                detail = f"the provider said that the quota is used up; a call can go in {wait_s:.3f} s"
-                return QuotaExhausted(detail, retry_after_s=wait_s)
-            detail = f"the provider asked for a pause; a call can go in {wait_s:.3f} s"
-            return ProviderPaused(detail, retry_after_s=wait_s)
-        tightest = max(line.buckets, key=lambda bucket: bucket.free_at(now, ahead))
-        return RateLimited(
-            f"the configured rate limit has no room; a call can go in {wait_s:.3f} s",
-            retry_after_s=wait_s,
-            limits=tuple(bucket.rate for bucket in line.buckets),
-            tightest=tightest.rate,
-            remaining=int(tightest.tokens(now)),
-        )

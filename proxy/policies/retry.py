@@ -92,9 +92,14 @@ class Retry(Policy):
                 result = await self.inner(call)
             except UpstreamFailed as error:
                 result = error
-            except Refused:
+            except Refused as error:
                 if in_hand is None:
                     raise
+                call.record.note(
+                    self._runtime.now(),
+                    self.section,
+                    f"attempt {attempt} was refused here: {error.detail}; this is the answer before it",
+                )
                 call.retries_spent = True
                 return in_hand
             else:
@@ -109,6 +114,8 @@ class Retry(Policy):
         failure = self._rules.failure(result, runtime.wall())
         step = self._rules.decide(call, failure, attempt, runtime.now(), runtime.random())
         if isinstance(step, Stop):
+            if step.detail:
+                call.record.note(runtime.now(), self.section, step.detail)
             if step.why in ("budget", "wait_too_long"):
                 runtime.emit(RetryDenied(runtime.provider, step.why, runtime.account))
                 call.retries_spent = True
@@ -121,6 +128,8 @@ class Retry(Policy):
         runtime = self._runtime
         runtime.emit(RetryScheduled(runtime.provider, step.cause, attempt, step.wait_s, runtime.account))
         begun_at = runtime.now()
+        status = result.status if isinstance(result, Reply) else None  # an error's is that of our own answer
+        call.record.repeated(begun_at, status, step.cause, step.wait_s)
         try:
             in_hand = await _take_in_hand(call, result) if isinstance(result, Reply) else None
             left_s = begun_at + step.wait_s - runtime.now()

@@ -9,6 +9,7 @@ from proxy.core.outcome import Outcome
 from proxy.core.units import Duration, Frozen
 
 State = Literal["closed", "open", "half_open"]
+Forced = Literal["closed", "open"]
 
 _BUCKETS: Final = 10
 _OPEN_JITTER: Final = 0.2  # replicas that opened together should not probe together
@@ -52,21 +53,22 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The call is not admitted. retry_after_s: seconds until a probe may be."""
+    """The call is not admitted. retry_after_s: seconds until a probe may be, None where an operator decides that."""
 
-    retry_after_s: float
+    retry_after_s: float | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Permit:
     """The call is admitted; every permit is given back by `record`.
 
-    generation: which stretch of one state it belongs to. at: monotonic instant. change: the move that
-    this admission was, if any.
+    generation: which stretch of one state it belongs to. at: monotonic instant. probe: whether the call finds out if
+    the provider is well again. change: the move that this admission was, if any.
     """
 
     generation: int
     at: float
+    probe: bool = False
     change: Change | None = None
 
 
@@ -75,10 +77,13 @@ class Breaker:
 
     Only FAILED is a failure. OK, REFUSED, UNAUTHORISED and EXHAUSTED are successes: whatever it thought of the
     request, the provider took it, judged it and answered. THROTTLED and IGNORED count for nothing.
+
+    forced: the state in which an operator holds it, None while it decides itself.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.forced: Forced | None = None
         self._state: State = "closed"
         self._shared = Permit(generation=0, at=0.0)  # one for all while closed: admitting must cost nothing
         self._window = _Window(settings.window)
@@ -96,13 +101,13 @@ class Breaker:
         change = None
         if self._state == "open":
             if now < self._until:
-                return Refusal(self._until - now)
+                return Refusal(self._until - now if self.forced is None else None)
             change = self._move("half_open", "probing", now)
         lost = now - self._settings.probe_timeout
         self._probes = [probe for probe in self._probes if probe.at > lost]
         if len(self._probes) >= self._settings.probes:
             return Refusal(_PROBING_RETRY_S)
-        permit = Permit(self._shared.generation, now, change)
+        permit = Permit(self._shared.generation, now, probe=True, change=change)
         self._probes.append(permit)
         return permit
 
@@ -127,16 +132,31 @@ class Breaker:
             return None
         self._consecutive += 1
         why = self._why_open()
-        return None if why is None else self._open(why, now, random)
+        return None if why is None or self.forced is not None else self._open(why, now, random)
+
+    def force(self, state: Forced | None, now: float) -> Change | None:
+        """Stay in a state whatever calls come to, or (None) decide again; say whether that moved the breaker.
+
+        Held closed, it goes on learning, and the next failure may open it once it decides again. Held open, it learns
+        nothing, and so goes on with a probe.
+        """
+        if state == "open":
+            self._until = float("inf")
+        elif self.forced == "open":
+            self._until = now
+        self.forced = state
+        return None if state in (None, self._state) else self._move(state, "operator", now)
 
     def snapshot(self, now: float) -> dict[str, object]:
         """Tell the live state in plain values."""
-        return {
+        opens = self._state == "open" and self.forced is None
+        told: dict[str, object] = {
             "state": self._state,
             "consecutive_failures": self._consecutive,
             "failure_ratio": self._window.failure_ratio(now),
-            "opens_for_s": max(0.0, self._until - now) if self._state == "open" else 0.0,
+            "opens_for_s": max(0.0, self._until - now) if opens else 0.0,
         }
+        return told if self.forced is None else {**told, "forced": self.forced}
 
     def _judge_probe(self, failed: bool, now: float, random: float) -> Change | None:
         if failed:

@@ -54,6 +54,11 @@ class Bucket:
         self._drained_at = max(now, drained_at) + self._gap_s
         return True
 
+    @property
+    def burst(self) -> float:
+        """How many calls may go at once when it is full."""
+        return self._slack_s / self._gap_s + 1.0
+
     def tokens(self, now: float) -> float:
         """Tell how many calls could go at once, with the fraction that is refilled so far; never below 0."""
         missing_s = max(0.0, self._drained_at - now)

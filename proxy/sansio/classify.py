@@ -14,7 +14,9 @@ from proxy.sansio.json_fields import values
 MOST_BYTES: Final = 16 * 1024
 """How much of a body is looked at: error bodies are short, and a long one is data."""
 
-_REFUSED_5XX: Final = (501, 505)  # the provider is well; it will never do what was asked
+_USUAL: Final = Profile().throttled + Profile().unauthorised
+REFUSED_5XX: Final = (501, 505)
+"""The provider is well; it will never do what was asked."""
 
 
 class _Answer:
@@ -48,7 +50,7 @@ class Classifier:
 
     def __init__(self, profile: Profile) -> None:
         self._plain = [_plain_outcome(status) for status in range(600)]
-        self._checks: dict[int, list[tuple[_Holds, Outcome]]] = {}
+        self._checks: dict[int, list[tuple[_Holds, Outcome, Rule]]] = {}
         reading: set[int] = set()
         # Exhausted first: a quota that is used up often comes as a 429 that one more thing tells apart.
         for outcome, rules in (
@@ -59,7 +61,7 @@ class Classifier:
             (Outcome.FAILED, profile.failed),
         ):
             for rule in rules:
-                self._checks.setdefault(rule.status, []).append((_compiled(rule), outcome))
+                self._checks.setdefault(rule.status, []).append((_compiled(rule), outcome, rule))
                 if rule.reads_body:
                     reading.add(rule.status)
         self.reads_body: Callable[[int], bool] = frozenset(reading).__contains__
@@ -72,16 +74,39 @@ class Classifier:
         """
         if status in self._checks:
             answer = _Answer(headers, body)
-            for holds, outcome in self._checks[status]:
+            for holds, outcome, _ in self._checks[status]:
                 if holds(answer):
                     return outcome
         return self._plain[status] if 0 <= status < 600 else Outcome.FAILED
+
+    def why(self, status: int, headers: Headers, body: bytes = b"") -> str:
+        """Name the rule by which an answer was judged, such as `failed: 200 with ok = false`.
+
+        Parameters as for the verdict. Returns: empty where the status decided as it does for any provider.
+        """
+        answer = _Answer(headers, body)
+        for holds, outcome, rule in self._checks.get(status, ()):
+            if holds(answer):
+                return "" if rule in _USUAL else f"{outcome.value}: {condition(rule)}"
+        return ""
+
+
+def condition(rule: Rule) -> str:
+    """Say for people which answers a rule means, such as `200 with ok = false`."""
+    place = f"header {rule.header}" if rule.header else rule.field
+    if rule.body is not None:
+        return f"{rule.status} with /{rule.body}/ in its body"
+    if place is None:
+        return str(rule.status)
+    if rule.equals is not None:
+        return f"{rule.status} with {place} = {rule.equals}"
+    return f"{rule.status} with {place}" + (f" like /{rule.matches}/" if rule.matches is not None else "")
 
 
 def _plain_outcome(status: int) -> Outcome:
     if status < 400:
         return Outcome.OK
-    if status < 500 or status in _REFUSED_5XX:
+    if status < 500 or status in REFUSED_5XX:
         return Outcome.REFUSED
     return Outcome.FAILED
 

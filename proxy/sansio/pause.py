@@ -118,7 +118,10 @@ class Pause:
             self.held, self._next_at = False, -math.inf
 
     def lift(self, now: float) -> None:
-        """End a hold, because calls carry another secret from here on; they come back at the pace after a pause."""
+        """End a pause or a hold: calls carry another secret from here on, or an operator knows better.
+
+        They come back at the pace after a pause.
+        """
         self.held, self._next_at = False, -math.inf
         self._until = min(self._until, now)
         self.epoch += 1

@@ -1,6 +1,6 @@
 """Whether a failed attempt is followed by another one, and when."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from proxy.core.call import Call, Reply
@@ -52,9 +52,11 @@ class Stop:
 
     why: `verdict` (another attempt would not help), `forbidden` (the caller or the provider said no),
     `unsafe` (it could be done twice), `attempts` (that was the last one), `wait_too_long`, `budget`.
+    detail: the same for people, with the numbers; empty for a verdict.
     """
 
     why: Literal["verdict", "forbidden", "unsafe", "attempts", "wait_too_long", "budget"]
+    detail: str = field(default="", compare=False)
 
 
 class Retrying:
@@ -96,17 +98,25 @@ class Retrying:
         if (stop := self._bar(call, failure)) is not None:
             return stop
         if attempt >= self._attempts:
-            return Stop("attempts")
+            return Stop("attempts", f"not sent again: attempt {attempt} was the last of retry.attempts")
         if failure.renewed:
             return Again(0.0, failure.cause, 0.0)  # nothing to wait for, and no sign that the provider is unwell
         wait_s = self._wait_s(failure, attempt, random)
-        if wait_s > self._max_wait_s or now + wait_s >= call.deadline_at:
-            return Stop("wait_too_long")
+        if wait_s > self._max_wait_s:
+            text = f"not sent again: the wait would be {wait_s:.3f} s, and retry.max_wait is {self._max_wait_s:g} s"
+            return Stop("wait_too_long", text)
+        if now + wait_s >= call.deadline_at:
+            left_s = max(0.0, call.deadline_at - now)
+            text = f"not sent again: the wait would be {wait_s:.3f} s, and the deadline is {left_s:.3f} s away"
+            return Stop("wait_too_long", text)
         cost = 0.0
         if self.budget is not None:
             cost = retry_cost(failure.outcome)
             if not self.budget.admit(cost, now):
-                return Stop("budget")
+                tokens = self.budget.tokens(now)
+                return Stop(
+                    "budget", f"not sent again: it costs {cost:g} tokens, and retry.budget has {tokens:.1f} left"
+                )
         return Again(wait_s, failure.cause, cost)
 
     def _bar(self, call: Call, failure: Failure) -> Stop | None:
@@ -114,13 +124,15 @@ class Retrying:
         locked = failure.cause == "409" and failure.should_retry is True
         if failure.outcome not in (Outcome.FAILED, Outcome.THROTTLED) and not (locked or failure.renewed):
             return Stop("verdict")
-        if not call.retry or failure.should_retry is False:
-            return Stop("forbidden")
+        if not call.retry:
+            return Stop("forbidden", "not sent again: the caller wrote Tidegate-Retry: off")
+        if failure.should_retry is False:
+            return Stop("forbidden", "not sent again: the provider said that another attempt would not help")
         if failure.sent and not self._keys.is_repeatable(call):
-            return Stop("unsafe")
+            return Stop("unsafe", f"not sent again: {call.method} may act twice, and no idempotency key prevents that")
         # A body that is all here needs no memory as long as none of it has gone out.
         if not call.body.can_replay() and (failure.sent or call.body.whole is None):
-            return Stop("unsafe")
+            return Stop("unsafe", "not sent again: its body was not kept, being larger than egress.replay_limit")
         return None
 
     def _wait_s(self, failure: Failure, attempt: int, random: float) -> float:

@@ -145,6 +145,11 @@ class Rotation:
         seconds = live.hold(now)
         return None if told else Hold(seconds, live.refusals)
 
+    def forgive(self) -> None:
+        """Forget every refusal, so that a secret that is left alone is tried with the next call."""
+        for live in self._live:
+            live.forgive()
+
     def held_s(self, now: float, index: int) -> float:
         """Tell the seconds for which a secret is still left alone, 0.0 when it is in use."""
         live = self._live[index]

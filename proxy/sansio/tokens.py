@@ -121,6 +121,11 @@ class TokenClock:
         self._due_at = -math.inf  # also where the secret was changed long before the token is due
         return wait_s
 
+    def resume(self) -> None:
+        """Forget failures: the endpoint may be asked at once."""
+        self._failures = 0
+        self._retry_at = -math.inf
+
     def rejected(self, now: float) -> bool:
         """Hear that the provider refused the token. Returns: whether it is given up for another one."""
         if not self.good(now):

@@ -6,23 +6,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import product
-from pathlib import Path
 from typing import Final
 
-from tests.bench import load
+from tests.bench import costs, load
 from tests.bench.bulk import CHECKED_BYTES
 from tests.bench.ground import EVENTS, Ground, Proxy
-from tests.bench.peers import CONF, Peer
+from tests.bench.peers import Peer
 from tests.bench.processes import BenchError, watched
-from tests.bench.report import OURS, Bar, Figure
+from tests.bench.report import Bar, Figure
 
 MIB: Final = 1024**2
 DIRECT: Final = "direct"
 """The upstream without a proxy: the ceiling of throughput, and the floor of latency."""
-
-BEARER: Final = "bearer"
-"""tidegate itself with the simplest credential."""
 
 _NONE_LOST: Final = Bar("<=", 0)
 _FLAT_BODY: Final = Bar("<=", 8)
@@ -37,15 +32,7 @@ FIGURES: Final[dict[str, tuple[Figure, ...]]] = {
         Figure("p50", "added latency p50 at 1000 req/s", "µs", "Envoy", Bar("<=", 1.5, "ratio"), Bar("<=", 1, "ratio")),
         Figure("p99", "added latency p99 at 1000 req/s", "µs", "Envoy", Bar("<=", 2, "ratio"), Bar("<=", 1, "ratio")),
     ),
-    "credentials": (
-        # Against the same load with a bearer token: what is left over is the arithmetic of the scheme.
-        Figure(
-            "sigv4", "throughput, AWS Signature v4", "req/s", BEARER, Bar(">=", 0.5, "ratio"), Bar(">=", 0.7, "ratio")
-        ),
-        Figure(
-            "field", "throughput, key in a 1 KB body", "req/s", BEARER, Bar(">=", 0.5, "ratio"), Bar(">=", 0.7, "ratio")
-        ),
-    ),
+    **costs.FIGURES,
     "memory": (
         Figure("rss", "RSS idle", "MiB", None, Bar("<=", 60), Bar("<=", 45)),
         Figure("growth", "RSS growth, idle to after the soak", "MiB", None, Bar("<=", 5)),
@@ -182,23 +169,6 @@ class Bench:
         self.add("p50", name, p50)
         self.add("p99", name, p99)
 
-    def credentials(self) -> None:
-        """What the costlier schemes leave of the throughput, in turn with a bearer token under the same load."""
-        [ours] = [peer for peer in self.ground.peers if peer.name == OURS]
-        loads = (("sigv4", "/signed/json", None), ("field", "/field/json", CONF / "post.lua"))
-        with self.ground.running(ours) as proxy:
-            self.warm_up([proxy])
-            for _, (key, path, script) in product(range(self.effort.rounds), loads):
-                for name, url in ((BEARER, proxy.json_url), (OURS, proxy.place.url(path))):
-                    self.credentials_once(key, name, url, script)
-
-    def credentials_once(self, key: str, name: str, url: str, script: Path | None) -> None:
-        rate = None
-        with self.noting(f"{key}, {name}"):
-            rate = load.throughput(url, self.effort.seconds / 2, script)
-            self.say(f"  {key}, {name}: {rate:,.0f} req/s")
-        self.add(key, name, rate)
-
     def memory(self) -> None:
         """Resident memory of a fresh process after a few calls, and after very many."""
         for peer in self.ground.peers:
@@ -291,7 +261,7 @@ class Bench:
 GROUPS: Final[dict[str, Callable[[Bench], None]]] = {
     "throughput": Bench.throughput,
     "paced": Bench.paced,
-    "credentials": Bench.credentials,
+    **costs.GROUPS,
     "memory": Bench.memory,
     "start": Bench.start,
     "bulk": Bench.bulk,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from string import Template
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from tests.bench.processes import ROOT, free_port
 
@@ -85,14 +85,18 @@ class Peer(ABC):
 
 
 class Tidegate(Peer):
+    """tidegate itself. more: what stands in its configuration besides."""
+
     name, install = "tidegate", "make run"
     injects, json, stream = True, "/bench", "/stream"
+    more = ""
 
     def binary(self) -> str | None:
         return sys.executable if (ROOT / "proxy" / "__main__.py").exists() else None
 
     def command(self, place: Place) -> list[str]:
-        return [sys.executable, "-m", "proxy", "run", "--config", str(place.write("tidegate.yaml.in"))]
+        config = place.write("tidegate.yaml.in", more=Template(self.more).substitute(vars(place)))
+        return [sys.executable, "-m", "proxy", "run", "--config", str(config)]
 
     def environment(self) -> Mapping[str, str]:
         return {"BENCH_TOKEN": TOKEN}
@@ -102,6 +106,22 @@ class Tidegate(Peer):
 
     def version(self) -> tuple[str, ...]:
         return ("-m", "proxy", "--version")
+
+
+OBSERVED: Final[Mapping[str, str]] = {
+    "watched": "slo: {availability: 99.9%, latency: {percentile: 95, under: 100ms}}",
+    "audited": "audit: {file: ${directory}/audit.jsonl, max_size: 1GiB}",
+    "sampled": "tracing: {endpoint: http://127.0.0.1:${upstream_port}, sample: 0.01}",
+    "traced": "tracing: {endpoint: http://127.0.0.1:${upstream_port}, sample: 1.0}",
+}
+"""What can be had besides logs and metrics, each as a line of the configuration."""
+
+
+class Observed(Tidegate):
+    """tidegate with one of those switched on."""
+
+    def __init__(self, what: str) -> None:
+        self.more = OBSERVED[what]
 
 
 class Envoy(Peer):

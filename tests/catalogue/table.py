@@ -1,4 +1,4 @@
-"""Writes README's table of the catalogue: `python -m tests.catalogue.table`, which `make readme` calls."""
+"""Writes README's table of the catalogue: `python -m tests.catalogue.table`, which `make generated` calls."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ from proxy.wording import key_place, places_of
 from tests.support.rules import ROOT
 
 README: Final = ROOT / "README.md"
-BEGIN: Final = "<!-- providers: written by `make readme` -->\n"
+BEGIN: Final = "<!-- providers: written by `make generated` -->\n"
 END: Final = "<!-- end of providers -->\n"
 
 HEAD: Final = (

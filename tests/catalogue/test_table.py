@@ -12,7 +12,7 @@ def row(name: str) -> list[str]:
 
 
 def test_the_table_in_the_readme_is_current() -> None:
-    assert between_marks(README.read_text(encoding="utf-8")) == markdown_table(), "make readme writes it anew"
+    assert between_marks(README.read_text(encoding="utf-8")) == markdown_table(), "run: make generated"
 
 
 def test_every_real_provider_has_a_row_of_all_columns() -> None:

@@ -3,8 +3,6 @@
 from collections.abc import AsyncIterator, Awaitable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from proxy.core.call import (
     IDEMPOTENT,
@@ -14,13 +12,13 @@ from proxy.core.call import (
     Call,
     Handler,
     Policy,
-    Record,
     Reply,
     WholeBody,
     field_value,
     field_values,
 )
 from proxy.core.outcome import Outcome
+from proxy.core.record import Record
 from proxy.core.units import Frozen
 from tests.support.script import ScriptedStream
 from tests.support.virtual import run
@@ -30,10 +28,8 @@ CARRIED = {
     "account", "body", "deadline_at", "headers", "method", "on_continue", "provider", "record", "request_id", "retry",
     "target",
 }  # fmt: skip
-OF_THE_WHOLE_CALL = {"base", "minted_key", "renewed", "retries_spent"}
+OF_THE_WHOLE_CALL = {"base", "minted_key", "renewed", "retries_spent", "trace"}
 OF_ONE_ATTEMPT = {"attempt_until", "body_idle_s", "connect_s"}
-
-seconds = st.floats(min_value=0.0, max_value=1e6)
 
 
 def make(body: Body = NO_BODY) -> Call:
@@ -87,44 +83,12 @@ def test_every_method_that_is_served_may_be_repeated_but_those_that_make_or_chan
     assert METHODS.isdisjoint({"CONNECT", "TRACE"})
 
 
-def test_a_fresh_record_has_only_its_beginning() -> None:
-    record = Record(10.0)
-    moments = {"started_at", "answered_at"}
-    assert {name: getattr(record, name) for name in moments} == {"started_at": 10.0, "answered_at": 10.0}
-    assert {getattr(record, name) for name in set(Record.__slots__) - moments} == {0}
-
-
-def test_our_own_time_is_neither_the_providers_nor_waiting() -> None:
-    record = Record(10.0)
-    record.upstream_s, record.queue_s, record.limiter_s, record.backoff_s = 1.0, 0.25, 0.25, 0.125
-    record.receive_s = 0.25
-    assert record.overhead_s(12.0) == 0.125
-
-
-@pytest.mark.parametrize("phase", ["dns_s", "connect_s", "tls_s", "first_byte_s", "body_s"])
-def test_the_phases_of_an_attempt_are_part_of_its_time_and_not_counted_twice(phase: str) -> None:
-    record = Record(10.0)
-    record.upstream_s = 1.0
-    setattr(record, phase, 0.5)
-    assert record.overhead_s(12.0) == 1.0
-
-
-@given(started=seconds, took=seconds, upstream=seconds, waits=st.tuples(seconds, seconds, seconds, seconds))
-def test_our_own_time_is_never_below_zero_nor_above_the_whole(
-    started: float, took: float, upstream: float, waits: tuple[float, float, float, float]
-) -> None:
-    record = Record(started)
-    record.upstream_s = upstream
-    record.receive_s, record.queue_s, record.limiter_s, record.backoff_s = waits
-    assert 0.0 <= record.overhead_s(started + took) <= started + took - started
-
-
 def test_a_fresh_call_is_bounded_by_nothing_and_steered_by_nobody() -> None:
     call = make()
     assert {call.deadline_at, call.attempt_until, call.connect_s, call.body_idle_s} == {float("inf")}
     assert (call.retry, call.account, call.on_continue) == (True, None, None)
     assert (call.request_id, call.base, call.minted_key) == ("", "", "")
-    assert (call.renewed, call.retries_spent) == (False, False)
+    assert (call.renewed, call.retries_spent, call.trace) == (False, False, None)
 
 
 def test_an_outgoing_call_carries_all_that_one_attempt_needs_but_its_bounds() -> None:

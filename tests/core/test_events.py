@@ -6,8 +6,9 @@ from typing import Any, get_args
 import pytest
 
 from proxy.core import events
-from proxy.core.call import NO_BODY, Call, Record
+from proxy.core.call import NO_BODY, Call
 from proxy.core.events import (
+    Acted,
     BreakerChanged,
     CallEnded,
     ConfigRead,
@@ -22,6 +23,7 @@ from proxy.core.events import (
     TokenFetched,
     WouldRefuse,
 )
+from proxy.core.record import Record
 
 CALL = Call("stripe", "GET", b"/", [], NO_BODY, Record(1.0))
 SAMPLES: list[Event] = [
@@ -35,6 +37,7 @@ SAMPLES: list[Event] = [
     CredentialHeld("stripe", "eu", "new", 1, 15.0),
     TokenFetched("paypal", "", "failed", 0.0, "invalid_client"),
     ConfigRead("loaded"),
+    Acted("stripe", "breaker.open", "done", "127.0.0.1"),
     RequestRefused("bad_request", 400),
     DrainStarted(3, 25.0),
 ]

@@ -121,7 +121,7 @@ def test_a_reference_names_a_variable_or_an_absolute_path(text: str, ref: Secret
     ],
 )  # fmt: skip
 def test_what_is_no_reference_is_refused(text: object) -> None:
-    with pytest.raises(ValueError, match="write env:NAME or file:/absolute/path"):
+    with pytest.raises(ValueError, match="write env:NAME, file:/absolute/path or exec:/command"):
         SecretRef.parse(text)
 
 

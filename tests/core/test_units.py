@@ -100,6 +100,12 @@ def test_everything_else_is_not_local(text: str) -> None:
     assert not parse_listen(text).is_local
 
 
+def test_every_address_is_reached_at_this_machine_s_own() -> None:
+    assert [Listen(host, 80).dialled for host in ("0.0.0.0", "::", "::1", "10.0.0.5")] == [
+        "127.0.0.1", "::1", "::1", "10.0.0.5",
+    ]  # fmt: skip
+
+
 def test_no_name_but_localhost_counts_as_loopback() -> None:
     assert is_loopback("localhost")
     assert not is_loopback("example.com")

@@ -53,7 +53,7 @@ def test_a_plain_user_name_without_a_password_is_taken_for_a_literal_secret() ->
         Basic.Config.model_validate({"scheme": "basic", "username": "sk_test_example"})
 
 
-@pytest.mark.parametrize("username", ["", "a:b", "a\nb", "env:", "file:relative", 7, None])
+@pytest.mark.parametrize("username", ["", "a:b", "a\nb", "env:", "file:relative", 7.5, None])
 def test_a_user_name_that_cannot_be_sent_is_refused(username: object) -> None:
     with pytest.raises(ValidationError):
         Basic.Config.model_validate({"scheme": "basic", "username": username, "password": "env:TOKEN"})

@@ -13,7 +13,7 @@ from proxy.core.events import TokenFetched
 from proxy.core.secret import Secret
 from proxy.credentials.tokens import FETCH_S
 from proxy.sansio.tokens import FORCED_GAP_S
-from tests.support.script import WALL, ScriptedStream, Step, after, make_reply
+from tests.support.script import WALL, ScriptedStream, Step, after, make_call, make_reply
 from tests.support.tokens import SECRET, Place, numbered, settled, token
 from tests.support.virtual import START, run
 
@@ -31,6 +31,18 @@ def test_a_thousand_calls_that_wait_make_one_fetch() -> None:
     assert call.deadline_at == pytest.approx(START + FETCH_S)
     assert place.events == [TokenFetched("acme", "", "fetched", 3600.0)]
     assert place.protected == ["tok_1"]
+
+
+def test_a_call_that_waited_for_a_token_says_for_how_long() -> None:
+    place = Place(after(1.0, numbered()))
+
+    async def scenario() -> list[list[str]]:
+        calls = [make_call(), make_call()]
+        for call in calls:
+            await place.source.ready(call)
+        return [[f"{note.section}: {note.text}" for note in call.record.notes] for call in calls]
+
+    assert run(scenario()) == [["credential: waited 1.000 s for an access token"], []]
 
 
 def test_the_endpoint_is_told_whether_a_request_may_be_sent_again() -> None:

@@ -132,3 +132,17 @@ def test_a_bug_is_told_and_nobody_waits_for_ever(caplog: pytest.LogCaptureFixtur
 
     run(scenario())
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_an_operator_has_the_endpoint_asked_again_at_once() -> None:
+    place = Place(make_reply(401), numbered())
+
+    async def scenario() -> None:
+        for _ in range(2):
+            with pytest.raises(TokenUnavailable):
+                await place.token()
+        assert place.fetches == 1
+        place.source.resume()
+        assert await place.token() == "tok_1"
+
+    run(scenario())

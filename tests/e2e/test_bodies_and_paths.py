@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.caller import Answer, Caller, request, run_on_uvloop
 from tests.support.sidecar import Sidecar
-from tests.support.wire import Request, Wire, in_thread, reply
+from tests.support.wire import Request, Wire, reply
 
 pytestmark = pytest.mark.e2e
 
@@ -33,12 +33,6 @@ SHAPES: dict[str, Any] = {
         "retry": {"base": "1ms"},
     },
 }
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[Wire]:
-    with in_thread(Wire()) as wire:
-        yield wire
 
 
 @pytest.fixture(scope="module")

@@ -8,19 +8,13 @@ import pytest
 
 from tests.support.caller import Caller, request, run_on_uvloop
 from tests.support.sidecar import Sidecar
-from tests.support.wire import BODY, CLOSE, HOLD, Link, Script, Wire, in_thread, reply
+from tests.support.wire import BODY, CLOSE, HOLD, Link, Script, Wire, reply
 
 pytestmark = pytest.mark.e2e
 
 OK = b"HTTP/1.1 200 OK\r\n"
 MIB = 1024 * 1024
 EXPECTING = request("POST", "/acme/", "Expect: 100-continue", "Content-Length: 3")
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[Wire]:
-    with in_thread(Wire()) as wire:
-        yield wire
 
 
 @pytest.fixture(scope="module")

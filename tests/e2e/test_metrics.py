@@ -13,6 +13,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
+from proxy import __version__
 from tests.support.programs import program
 from tests.support.sidecar import Sidecar
 from tests.support.wire import HOLD, RESET, Script, Wire, in_thread, reply
@@ -21,23 +22,34 @@ pytestmark = pytest.mark.e2e
 
 FAMILIES: Final = {
     "tidegate_breaker_state": "gauge",
+    "tidegate_config_last_reload_successful": "gauge",
+    "tidegate_config_last_reload_timestamp_seconds": "gauge",
     "tidegate_config_reloads": "counter",
     "tidegate_certificate_expiry_timestamp_seconds": "gauge",
     "tidegate_credential_expiry_timestamp_seconds": "gauge",
     "tidegate_credential_held": "gauge",
     "tidegate_credential_last_used_timestamp_seconds": "gauge",
     "tidegate_credential_reloads": "counter",
+    "tidegate_draining": "gauge",
+    "tidegate_error_budget_remaining_ratio": "gauge",
     "tidegate_in_flight": "gauge",
     "tidegate_limiter_tokens": "gauge",
     "tidegate_limiter_wait_seconds": "histogram",
     "tidegate_overhead_seconds": "histogram",
+    "tidegate_pause_remaining_seconds": "gauge",
     "tidegate_queue_depth": "gauge",
+    "tidegate_ready": "gauge",
     "tidegate_request_bytes": "counter",
     "tidegate_request_duration_seconds": "histogram",
     "tidegate_requests": "counter",
     "tidegate_response_bytes": "counter",
     "tidegate_retries": "counter",
     "tidegate_retry_budget_tokens": "gauge",
+    "tidegate_slo_burn_rate": "gauge",
+    "tidegate_slo_events": "counter",
+    "tidegate_slo_excluded": "counter",
+    "tidegate_slo_good": "counter",
+    "tidegate_slo_objective_ratio": "gauge",
     "tidegate_upstream_duration_seconds": "histogram",
 }
 
@@ -218,6 +230,11 @@ def test_calls_are_counted_by_what_became_of_them(
         ("breaker_transitions_total", {"provider": "open", "state": "open"}, 1),
         ("would_refuse_total", {"provider": "watched", "section": "rate_limit"}, 1),
         ("pauses_total", {"provider": "paused"}, 1),
+        ("pause_remaining_seconds", {"provider": "acme"}, 0),
+        ("ready", {}, 1),
+        ("draining", {}, 0),
+        ("config_last_reload_successful", {}, 0),
+        ("build_info", {"version": __version__}, 1),
         ("in_flight", {"provider": "held"}, 1),
         ("in_flight", {"provider": "acme"}, 0),
         ("queue_depth", {"provider": "held"}, 0),
@@ -230,6 +247,10 @@ def test_calls_are_counted_by_what_became_of_them(
 )
 def test_everything_else_has_its_value(scene: Scene, name: str, labels: dict[str, str], value: float) -> None:
     assert scene.value(name, **labels) == value
+
+
+def test_a_pause_is_told_until_it_ends(scene: Scene) -> None:
+    assert 0 < (scene.value("pause_remaining_seconds", provider="paused") or 0) <= 120
 
 
 def test_tokens_are_what_is_left(scene: Scene) -> None:

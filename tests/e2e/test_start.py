@@ -54,6 +54,7 @@ def test_for_people_it_writes_how_to_use_it(tmp_path: Path) -> None:
             assert sidecar.process.poll() is None
         assert "tidegate is ready" in said
         assert "/mock -> builtin:mock" in said
+        assert "\n  console      http://127.0.0.1:" in said
         assert sidecar.stop() == 0
     finally:
         sidecar.kill()

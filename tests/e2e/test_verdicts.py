@@ -19,12 +19,6 @@ PRESETS = ("slack", "openai", "shopify", "aws-s3", "aws-lambda", "github", "stri
 
 
 @pytest.fixture(scope="module")
-def wire() -> Iterator[Wire]:
-    with in_thread(Wire()) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def sidecar(tmp_path_factory: pytest.TempPathFactory, wire: Wire) -> Iterator[Sidecar]:
     common: dict[str, Any] = {"base_url": wire.url, "credential": False}
     providers = {name: {"preset": name, **common} for name in PRESETS}

@@ -1,12 +1,13 @@
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from proxy.core.secret import SecretRef
-from proxy.edge.commands import AT_ONCE, CommandFailed, Schedule, run_command
+from proxy.edge.commands import AT_ONCE, CommandFailed, Schedule, end_commands, run_command
 from tests.support.upstream import Clock
 
 
@@ -59,6 +60,18 @@ def test_a_command_that_takes_too_long_ends_with_all_that_it_started(tmp_path: P
             return
         time.sleep(0.02)
     pytest.fail("the child lives on")
+
+
+def test_commands_that_run_are_ended_when_nobody_waits_for_them_any_more(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    line = script(tmp_path / "slow", f"open({str(begun)!r}, 'w').close(); import time; time.sleep(60)")
+    with ThreadPoolExecutor() as threads:
+        running = threads.submit(run_command, line, 30.0)
+        while not begun.exists():
+            time.sleep(0.01)
+        end_commands()
+        with pytest.raises(CommandFailed, match="ended by signal 9"):
+            running.result(10)
 
 
 def alive(number: int) -> bool:

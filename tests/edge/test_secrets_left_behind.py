@@ -1,6 +1,7 @@
 """Secrets that a reload has left behind, and those who use them."""
 
 import asyncio
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -73,3 +74,18 @@ def test_a_command_that_is_left_behind_runs_no_more(tmp_path: Path) -> None:
             await watching
 
     asyncio.run(scenario())
+
+
+def test_a_value_is_as_old_as_the_change_of_its_file(tmp_path: Path) -> None:
+    secrets = Secrets(ignore)
+    ref = file_ref(tmp_path / "key")
+    os.utime(ref.name, (1_700_000_000, 1_700_000_000))
+    slot = secrets.slot(ref)
+    assert slot.since_ts == 1_700_000_000
+    os.utime(ref.name, (1_800_000_000, 1_800_000_000))
+    secrets.refresh()
+    assert slot.since_ts == 1_700_000_000  # touched, and the same value
+    file_ref(Path(ref.name), "sk_test_changed")
+    os.utime(ref.name, (1_900_000_000, 1_900_000_000))
+    secrets.refresh()
+    assert slot.since_ts == 1_900_000_000

@@ -186,6 +186,7 @@ def test_it_tells_its_live_state() -> None:
 
     assert run(calls()) == {
         "state": "open", "consecutive_failures": 1, "failure_ratio": 1.0, "opens_for_s": pytest.approx(3.0),
+        "mode": "enforce",
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from tests.support.calls import cancel, recorded_timers, start
 from tests.support.script import Script, ScriptedStream, after, make_call, make_reply, make_runtime
 from tests.support.virtual import START, run
 
-IDLE: dict[str, object] = {"in_flight": 0, "queued": 0}
+IDLE: dict[str, object] = {"in_flight": 0, "queued": 0, "mode": "enforce"}
 
 
 def bulkhead(provider: Script, events: list[Event] | None = None, **config: object) -> Bulkhead:
@@ -51,7 +51,7 @@ def test_a_call_that_finds_the_queue_full_is_refused_at_once() -> None:
         policy = bulkhead(Script(after(0.1, 200)))
         inside, queued = start(policy), start(policy)
         await asyncio.sleep(0)
-        assert policy.snapshot(0.0) == {"in_flight": 1, "queued": 1}
+        assert policy.snapshot(0.0) == {**IDLE, "in_flight": 1, "queued": 1}
         with pytest.raises(BulkheadFull) as refusal:
             await policy(make_call())
         assert refusal.value.retry_after_s == 1.0
@@ -126,7 +126,7 @@ def test_a_place_is_held_until_the_body_has_ended() -> None:
         waiting = start(policy)
         await asyncio.sleep(0.3)
 
-        assert policy.snapshot(0.0) == {"in_flight": 1, "queued": 1}
+        assert policy.snapshot(0.0) == {**IDLE, "in_flight": 1, "queued": 1}
         while await stream.read():
             pass
         assert (await waiting).status == 200
@@ -183,7 +183,7 @@ def test_a_call_cancelled_in_the_queue_leaves_its_place_there_to_another() -> No
         await asyncio.sleep(0.05)
         await cancel(queued)
 
-        assert policy.snapshot(0.0) == {"in_flight": 1, "queued": 0}
+        assert policy.snapshot(0.0) == {**IDLE, "in_flight": 1}
         await asyncio.gather(inside, start(policy))
         assert len(provider.sends) == 2
         assert policy.snapshot(0.0) == IDLE
@@ -238,7 +238,7 @@ def test_a_call_cancelled_as_its_time_is_up_gives_back_no_place(early_s: float) 
         with pytest.raises(asyncio.CancelledError):
             await queued
 
-        assert policy.snapshot(0.0) == {"in_flight": 1, "queued": 0}
+        assert policy.snapshot(0.0) == {**IDLE, "in_flight": 1}
         await inside
 
     run(scene())
@@ -289,7 +289,7 @@ def test_report_mode_counts_what_would_be_refused_and_lets_it_through_without_a_
         assert provider.gaps == pytest.approx([0, 0, 0], abs=1e-5)
         assert [call.record.queue_s for call in calls] == [0, 0, 0, 0]
         assert events == [WouldRefuse("acme", "bulkhead", "bulkhead_full")] * 2
-        assert policy.snapshot(0.0) == IDLE
+        assert policy.snapshot(0.0) == {**IDLE, "mode": "report"}
 
     run(scene())
 

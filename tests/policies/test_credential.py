@@ -69,9 +69,10 @@ def test_the_snapshot_tells_which_secret_is_missing_and_no_value() -> None:
         "live": [{"secret": "only", "refusals": 0, "held_s": 0.0}],
         "scheme": "basic",
         "secrets": [
-            {"ref": "env:SID", "loaded": True, "problem": ""},
-            {"ref": "file:/token", "loaded": False, "problem": "not read yet"},
+            {"ref": "env:SID", "loaded": True, "problem": "", "since_ts": 0.0},
+            {"ref": "file:/token", "loaded": False, "problem": "not read yet", "since_ts": 0.0},
         ],
+        "mode": "enforce",
     }
 
 

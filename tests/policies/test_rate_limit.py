@@ -260,12 +260,13 @@ def test_the_snapshot_tells_tokens_queue_and_pause() -> None:
 
         assert snapshot == {
             "limits": [
-                {"limit": "100/1s", "tokens": pytest.approx(9.0, abs=1e-3)},
-                {"limit": "1000/1h", "tokens": pytest.approx(99.0, abs=1e-3)},
+                {"limit": "100/1s", "tokens": pytest.approx(9.0, abs=1e-3), "burst": pytest.approx(10.0)},
+                {"limit": "1000/1h", "tokens": pytest.approx(99.0, abs=1e-3), "burst": pytest.approx(100.0)},
             ],
             "waiting": 0,
             "paused_s": pytest.approx(30.0, abs=1e-3),
             "held": False,
+            "mode": "enforce",
         }
 
     run(scene())

@@ -52,6 +52,7 @@ class BreakerMachine(RuleBasedStateMachine):
         admitted = self.breaker.admit(self.now)
         if not isinstance(admitted, Permit):
             assert not was_closed
+            assert admitted.retry_after_s is not None
             assert admitted.retry_after_s > 0
             return
         assert self.state != "open" or self.now >= self.open_until

@@ -89,4 +89,4 @@ def test_never_more_in_flight_than_allowed_and_nothing_leaks(
 
     assert most <= 3
     assert left == 0
-    assert snapshot == {"in_flight": 0, "queued": 0}
+    assert snapshot == {"in_flight": 0, "queued": 0, "mode": "enforce"}

@@ -5,7 +5,7 @@ import pytest
 from proxy.core.call import Headers
 from proxy.core.outcome import Outcome
 from proxy.core.profile import Profile, Rule
-from proxy.sansio.classify import MOST_BYTES, Classifier
+from proxy.sansio.classify import MOST_BYTES, Classifier, condition
 
 NONE: Headers = []
 
@@ -177,3 +177,32 @@ def test_only_statuses_that_a_rule_judges_by_the_body_need_it() -> None:
 
     assert [status for status in range(100, 600) if classify.reads_body(status)] == [200, 503]
     assert not Classifier(Profile()).reads_body(429)
+
+
+def test_the_rule_that_judged_an_answer_is_named_and_a_plain_status_is_not() -> None:
+    classify = Classifier(
+        Profile(
+            failed=(Rule(status=200, field="ok", equals="false"), Rule(status=200, body="<fault>")),
+            throttled=(Rule(status=403, header="x-left", matches="^0$"), Rule(status=429)),
+        )
+    )
+    assert classify.why(200, NONE, b'{"ok": false}') == "failed: 200 with ok = false"
+    assert classify.why(200, NONE, b"<fault>") == "failed: 200 with /<fault>/ in its body"
+    assert classify.why(403, [(b"X-Left", b"0")]) == "throttled: 403 with header x-left like /^0$/"
+    assert Classifier(Profile(throttled=(Rule(status=529),))).why(529, NONE) == "throttled: 529"
+    assert [classify.why(status, NONE) for status in (200, 401, 404, 429, 500, 999)] == [""] * 6
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        (Rule(status=429), "429"),
+        (Rule(status=403, header="X-Left", equals="0"), "403 with header x-left = 0"),
+        (Rule(status=200, field="ok", equals="false"), "200 with ok = false"),
+        (Rule(status=400, field="error.code", matches="a|b"), "400 with error.code like /a|b/"),
+        (Rule(status=400, field="error"), "400 with error"),
+        (Rule(status=503, body="<Code>SlowDown"), "503 with /<Code>SlowDown/ in its body"),
+    ],
+)
+def test_a_rule_says_which_answers_it_means(rule: Rule, text: str) -> None:
+    assert condition(rule) == text

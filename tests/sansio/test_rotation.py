@@ -137,3 +137,12 @@ def test_a_secret_that_was_never_read_is_no_choice_while_there_is_another() -> N
     assert rotation.choose(0.0, [1, UNREAD], repeatable=True) == Held(HOLD_S)
     assert rotation.choose(0.0, [1, 1], repeatable=False) == 1
     assert Rotation([UNREAD, UNREAD]).choose(0.0, [UNREAD, UNREAD], repeatable=False) == 0
+
+
+def test_forgiven_secrets_are_tried_with_the_next_call() -> None:
+    rotation = Rotation(ONE)
+    refuse(rotation, REFUSALS)
+    assert isinstance(rotation.choose(0.0, ONE, repeatable=True), Held)
+    rotation.forgive()
+    assert rotation.choose(0.0, ONE, repeatable=True) == 0
+    assert (rotation.quiet, rotation.refusals(0), rotation.held_s(0.0, 0)) == (True, 0, 0.0)

@@ -147,3 +147,13 @@ def test_no_call_is_ever_told_to_use_a_token_past_its_end(
     if later >= seconds:
         assert held.decide(later, generation) is Step.FETCH
         assert not held.good(later)
+
+
+def test_an_endpoint_that_is_left_alone_may_be_asked_at_once_after_resume() -> None:
+    one = TokenClock()
+    one.begin(1)
+    one.failed(0.0, 0.5, 0.0, refused=True)
+    assert isinstance(one.decide(1.0, 1), Rest)
+    one.resume()
+    assert one.decide(1.0, 1) is Step.FETCH
+    assert one.failed(1.0, 0.5, 0.0, refused=True) == TokenClock().failed(1.0, 0.5, 0.0, refused=True)

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.support.caller import request
 from tests.support.sidecar import free_port
+from tests.support.tls import identity
 from tests.support.wire import Wire, reply
 
 
@@ -33,10 +34,15 @@ ENVIRONMENT: Final = {
     **{name: canary() for name in ("bearer", "basic", "header", "query", "body", "path", "hmac", "oauth2")},
     **{name: plain_canary() for name in ("all_header", "all_query", "sigv4_key", "sigv4_secret", "sigv4_session")},
     "azure": base64.b64encode(plain_canary().encode()).decode(),
+    # Of the process itself. The first is so long that whoever shows its beginning shows half of it.
+    "admin": plain_canary() * 3,
+    "audit": canary(),
+    "collector": plain_canary(),
 }
 """The secrets that lie in variables, by the end of the variable's name in small letters."""
 
-FILES: Final = {"file": canary(), "broken": canary(), "jwt": _private_key()}
+CERTIFICATE, CLIENT_KEY = identity("client")
+FILES: Final = {"file": canary(), "broken": canary(), "jwt": _private_key(), "client_key": CLIENT_KEY}
 ACCESS_TOKEN: Final = canary()[:-1]  # printable ASCII only
 SECRETS: Final = {**ENVIRONMENT, **FILES, "access_token": ACCESS_TOKEN}
 
@@ -90,11 +96,13 @@ ON_THE_WIRE: Final[dict[str, tuple[str | bytes, ...]]] = {
 }
 """What the provider gets to see when a scheme does its work: the secret, or what is made of it."""
 
-NEVER_SENT: Final = ("hmac", "sigv4_secret", "azure", "jwt", "broken")
-"""The secrets that only sign."""
+NEVER_SENT: Final = ("hmac", "sigv4_secret", "azure", "jwt", "broken", "client_key", "admin", "audit", "collector")
+"""The secrets that only sign, or are no provider's business."""
 
-MORE: Final = ("file", "echoed-token")
-"""Providers besides those of `SCHEMES`: a secret in a file, and a token endpoint that says what it was told."""
+MORE: Final = ("file", "echoed-token", "mutual")
+"""Providers besides those of `SCHEMES`: a secret in a file, a token endpoint that says what it was told, and a client
+certificate for a provider whose TLS fails.
+"""
 
 
 def token_endpoint() -> Wire:
@@ -122,6 +130,9 @@ def configuration(folder: Path, wire: Wire, tokens: Wire) -> dict[str, Any]:
     names = {name: name.replace("_", "-") for name in schemes}
     providers = {names[name]: {**plain, "credential": {**one, "mode": "report"}} for name, one in schemes.items()}
     providers["dead"] |= {"base_url": f"http://127.0.0.1:{free_port()}"}
+    (folder / "certificate").write_text(CERTIFICATE)
+    own = {"client_certificate": f"file:{folder / 'certificate'}", "client_key": f"file:{folder / 'client_key'}"}
+    providers["mutual"] = {**plain, "base_url": f"https://localhost:{wire.port}", "tls": own}
     return providers
 
 

@@ -7,17 +7,11 @@ import pytest
 
 from tests.support.caller import Answer, Caller, request, run_on_uvloop
 from tests.support.sidecar import Sidecar, free_port
-from tests.support.wire import Wire, in_thread, reply
+from tests.support.wire import Wire, reply
 
 pytestmark = pytest.mark.security
 
 OWN_PORT = free_port()
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[Wire]:
-    with in_thread(Wire()) as wire:
-        yield wire
 
 
 @pytest.fixture(scope="module")

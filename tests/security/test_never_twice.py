@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.caller import Caller, request, run_on_uvloop
 from tests.support.sidecar import Sidecar, free_port
-from tests.support.wire import BODY, CLOSE, HALF_CLOSE, HOLD, RESET, Script, Wire, in_thread, reply
+from tests.support.wire import BODY, CLOSE, HALF_CLOSE, HOLD, RESET, Script, Wire, reply
 
 pytestmark = pytest.mark.security
 
@@ -46,12 +46,6 @@ REPEATABLE = [
     ("POST", ("Idempotency-Key: a",)),
     ("PATCH", ("idempotency-key: a",)),
 ]
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[Wire]:
-    with in_thread(Wire()) as wire:
-        yield wire
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from tests.support.caller import Answer, Caller, request, run_on_uvloop
 from tests.support.hostile import HOSTILE_ANSWERS
 from tests.support.sidecar import Sidecar
-from tests.support.wire import CLOSE, HALF_CLOSE, HOLD, RESET, Script, Wire, in_thread, reply
+from tests.support.wire import CLOSE, HALF_CLOSE, HOLD, RESET, Script, Wire, reply
 
 pytestmark = pytest.mark.security
 
@@ -18,12 +18,6 @@ OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 LENGTH = OK + b"Content-Length: 9\r\n\r\n"
 NEXT = reply(200, b"next")
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[Wire]:
-    with in_thread(Wire()) as wire:
-        yield wire
 
 
 @pytest.fixture(scope="module")

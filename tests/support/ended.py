@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from proxy.core.call import NO_BODY, Call, Headers, Record, Reply
+from proxy.core.call import NO_BODY, Call, Headers, Reply
 from proxy.core.events import CallEnded
 from proxy.core.outcome import Outcome
+from proxy.core.record import Record
 
 Source = Literal["provider", "sidecar", "network"]
 

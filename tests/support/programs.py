@@ -6,11 +6,14 @@ import shutil
 import pytest
 
 
-def program(name: str) -> str:
-    """Return the program's path. Without it the test is skipped; on the build server (CI=true) it fails."""
-    found = shutil.which(name)
+def program(*names: str) -> str:
+    """Return the path of the first of these that is there.
+
+    Without any the test is skipped; on the build server (CI=true) it fails.
+    """
+    found = next((path for name in names if (path := shutil.which(name)) is not None), None)
     if found is None:
-        reason = f"{name} is missing: tests/install.sh fetches it, where it can"
+        reason = f"{' or '.join(names)} is missing: tests/install.sh fetches it, where it can"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)

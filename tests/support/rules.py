@@ -30,7 +30,6 @@ ARITHMETIC: Final = {"backports", "brotli", "compression", "orjson"}
 """Libraries that a machine may use, because they only compute: bytes in, values out."""
 
 FORBIDDEN_NAMES: Final = {"utils", "util", "helpers", "helper", "common", "manager", "base"}
-REVEALERS: Final = ("proxy/credentials/", "proxy/edge/secrets.py", "proxy/sansio/redact.py", "proxy/core/secret.py")
 
 Blocks = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -125,22 +124,6 @@ def nesting(node: ast.AST) -> int:
         is_elif = isinstance(node, ast.If) and node.orelse == [child] and isinstance(child, ast.If)
         deepest = max(deepest, nesting(child) + (isinstance(child, Blocks) and not is_elif))
     return deepest
-
-
-def dangers(source: Source) -> Iterator[str]:
-    """Redirects are not followed, proxies not taken from the environment, secrets opened in few places."""
-    for node in ast.walk(source.tree):
-        if isinstance(node, ast.Assert):
-            yield f"{source.path}:{node.lineno}: assert vanishes under python -O (CWE-617); raise an error"
-        if isinstance(node, ast.keyword) and node.arg in {"allow_redirects", "trust_env"} and not is_false(node.value):
-            yield f"{source.path}:{node.value.lineno}: {node.arg} may only be False"
-        if isinstance(node, ast.Attribute) and node.attr == "reveal" and not source.path.startswith(REVEALERS):
-            yield f"{source.path}:{node.lineno}: a secret is opened outside credentials and redaction"
-
-
-def is_false(node: ast.expr) -> bool:
-    """Say whether the expression is the literal False."""
-    return isinstance(node, ast.Constant) and node.value is False
 
 
 def unexplained_ignores(source: Source) -> Iterator[str]:

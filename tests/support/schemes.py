@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from proxy.core.call import NO_BODY, Body, Call, Headers, Record
+from proxy.core.call import NO_BODY, Body, Call, Headers
+from proxy.core.record import Record
 from proxy.core.secret import Secret, SecretRef, SecretRefs, SecretSlot
 from proxy.credentials import SlotOf
 from proxy.credentials.scheme import Scheme

@@ -5,10 +5,11 @@ import inspect
 import itertools
 from collections.abc import Awaitable, Callable, Mapping
 
-from proxy.core.call import NO_BODY, Body, Call, Headers, Record, Reply
+from proxy.core.call import NO_BODY, Body, Call, Headers, Reply
 from proxy.core.events import Event
 from proxy.core.outcome import Outcome
 from proxy.core.profile import Profile
+from proxy.core.record import Record
 from proxy.core.runtime import Runtime
 from proxy.core.secret import Secret, SecretRef, SecretSlot
 from proxy.sansio.classify import Classifier

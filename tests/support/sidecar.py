@@ -71,11 +71,11 @@ class Sidecar:
         fresh.write_text(text, encoding="utf-8")
         fresh.replace(self.config)
 
-    def spawn(self, **popen: Any) -> Self:
-        """Start the process without waiting for it; keywords go to Popen."""
+    def spawn(self, *further: str, **popen: Any) -> Self:
+        """Start the process without waiting for it; further arguments go to `run`, keywords to Popen."""
         with self.stdout.open("wb") as out, self.stderr.open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "proxy", "run", "--config", str(self.config)],
+                [sys.executable, "-m", "proxy", "run", "--config", str(self.config), *further],
                 **{"cwd": ROOT, "env": self._env, "stdout": out, "stderr": err, "stdin": subprocess.DEVNULL, **popen},
             )
         return self

@@ -43,7 +43,9 @@ def answer(error: TidegateError, provider: str, request_id: str, redact: Callabl
             headers += _rate_limit_fields(error, retry_after_s)
     body = redact(orjson.dumps(problem))
     headers.append((b"Content-Length", b"%d" % len(body)))
-    return Reply(error.status, _REASONS[error.status], headers, body)
+    reply = Reply(error.status, _REASONS[error.status], headers, body)
+    reply.outcome = error.outcome  # of one deadline the engine knows that the provider let it pass
+    return reply
 
 
 def _rate_limit_fields(error: RateLimited, reset_s: int) -> Headers:

@@ -9,11 +9,12 @@ from typing import Final
 
 from aiohttp import HttpVersion, HttpVersion10, HttpVersion11
 
-from proxy.core.call import METHODS, NO_BODY, Call, Record, Reply, Stream, field_value
+from proxy.core.call import METHODS, NO_BODY, Call, Reply, Stream, field_value
 from proxy.core.errors import (
     BadRequest,
     BrowserRefused,
     CallerGone,
+    DeadlineExceeded,
     GuardMissing,
     InternalError,
     Misused,
@@ -23,6 +24,7 @@ from proxy.core.errors import (
 )
 from proxy.core.events import CallEnded, Event, RequestRefused
 from proxy.core.outcome import Outcome
+from proxy.core.record import Record
 from proxy.edge.listener.answer import answer
 from proxy.edge.listener.body import CallerBody, gather
 from proxy.edge.listener.head import RequestHead
@@ -30,7 +32,7 @@ from proxy.edge.listener.request import Request
 from proxy.edge.listener.rewrite import Rewriter, base_of
 from proxy.edge.listener.routes import Route, Routes
 from proxy.edge.listener.steering import require_account, steer
-from proxy.edge.listener.trace import restart_trace
+from proxy.edge.listener.trace import follow
 from proxy.edge.listener.writer import Composed, write_rest, write_whole
 
 _OURS: Final = b"X-Request-Id: %b\r\nTidegate-Source: %b\r\nTidegate-Attempts: %d\r\n"
@@ -44,13 +46,15 @@ class EgressRules:
 
     guard: header name (lower case) and value that must be there, None for any value; None for no guard.
     allow_browsers: whether requests from browser pages pass. replay_bytes: bodies up to this size can be sent
-    again. body_idle_s: the longest wait for the next piece of a body, either way.
+    again. body_idle_s: the longest wait for the next piece of a body, either way. trace_share: of the calls that come
+    without a trace, how many begin one (0 to 1); None where no spans are made.
     """
 
     guard: tuple[bytes, bytes | None] | None
     allow_browsers: bool
     replay_bytes: int
     body_idle_s: float
+    trace_share: float | None = None
 
 
 class Egress:
@@ -132,7 +136,10 @@ class Egress:
         call.target = target.encode("utf-8", "surrogateescape")
         # By host name or port the target is all of the path; else the name was taken off its front.
         call.base = base_of(head.host, "" if len(target) == len(request.raw_path) else route.name)
-        call.headers = restart_trace(head.headers) if head.traced and route.restart_trace else head.headers
+        call.headers = head.headers
+        share = self._rules.trace_share
+        if head.traced or share is not None:
+            call.headers, call.trace = follow(head.headers, share, traced=head.traced, restart=route.restart_trace)
         if head.steering:
             steer(call, head.steering, route.accounts)
         if route.needs_account:
@@ -197,6 +204,7 @@ class Egress:
             raise
 
     async def _answer_error(self, request: Request, call: Call, error: TidegateError, route: Route | None) -> bool:
+        self._note(call, error)
         reply = answer(error, call.provider, call.request_id, self._redact)
         ours = _OURS % (call.request_id.encode(), error.source.encode(), call.record.attempts) + _minted(call)
         if route is not None and route.stop is not None:
@@ -206,6 +214,12 @@ class Egress:
         composed = Composed(call, reply, ours, http11=_is_11(request), keep_alive=keep)
         return await self._send(request, call, reply, composed, error.source, error.reason)
 
+    def _note(self, call: Call, error: TidegateError) -> None:
+        record, now = call.record, self._now()
+        if isinstance(error, DeadlineExceeded):
+            record.note(now, "deadline", f"the call had {call.deadline_at - record.started_at:.3f} s in all")
+        record.note(now, error.source, error.detail)
+
     async def _send(  # noqa: PLR0913  # one answer: to whom, what, how, and by whose doing
         self, request: Request, call: Call, reply: Reply, composed: Composed, source: Source, reason: str
     ) -> bool:
@@ -214,6 +228,7 @@ class Egress:
             if not write_whole(request, call, reply, composed):
                 await write_rest(request, call, reply, composed, self._rules.body_idle_s)
         except TidegateError as error:
+            self._note(call, error)
             cut = error.reason
         except Exception as error:  # noqa: BLE001  # a bug; how much of the answer is out, nobody knows
             self._crashed(call.request_id, error)

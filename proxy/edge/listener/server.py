@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import select
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -79,8 +80,8 @@ class CallerConnection(RequestHandler):
 
     @property
     def idle(self) -> bool:
-        """Whether no request is being served."""
-        return self._waiter is not None and not self._waiter.done()
+        """Whether no request is being served, nor the head of one coming in."""
+        return self._waiter is not None and not self._waiter.done() and self._head_timer is None
 
     @property
     def busy(self) -> bool:
@@ -259,6 +260,15 @@ class Server(web.Server):
     def idle(self) -> list[CallerConnection]:
         """Return the connections that wait for a request."""
         return [one for one in self._connections if isinstance(one, CallerConnection) and one.idle]
+
+    def close_idle(self) -> None:
+        """Close the connections that wait for a request, but for those where the kernel has something to read."""
+        waiting = {ours.fileno(): one for one in self.idle() if (ours := one.socket) is not None}
+        poll = select.poll()
+        for fd in waiting:
+            poll.register(fd, select.POLLIN)
+        for fd in waiting.keys() - {fd for fd, _ in poll.poll(0)}:
+            waiting[fd].force_close()  # its close() would leave the transport open, and nobody reading
 
     def __call__(self) -> RequestHandler:
         """Return the protocol of a new connection."""

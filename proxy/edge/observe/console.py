@@ -1,7 +1,7 @@
 """Log lines for people: one short line each, coloured on a terminal."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 _COLOURS: Final = {"debug": "\x1b[2m", "info": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31m"}
 _RESET: Final = "\x1b[0m"
@@ -31,18 +31,29 @@ def _call(line: Mapping[str, object]) -> str:
     if line["attempts"] != 1:
         parts.append(f"attempts={line['attempts']}")
     parts += [line.get("error", ""), line["request_id"]]
-    return " ".join(_plain(str(part)) for part in parts if part != "")
+    return " ".join(printable(str(part)) for part in parts if part != "") + _story(line)
+
+
+def _story(line: Mapping[str, Any]) -> str:
+    told = [f"after {attempt['cause']}" for attempt in line.get("earlier", ())]
+    told += [f"{note['section']}: {note['text']}" for note in line.get("notes", ())]
+    return f" ({printable('; '.join(dict.fromkeys(told)))})" if told else ""
 
 
 def _other(line: Mapping[str, object]) -> str:
     said = [str(line["event"])]
-    said += [f"{name}={_plain(str(value))}" for name, value in line.items() if name not in _SHOWN_APART and value != ""]
-    trace = ["\n    " + _plain(row) for row in str(line.get("traceback", "")).split("\n") if row]
+    said += [
+        f"{name}={printable(str(value))}" for name, value in line.items() if name not in _SHOWN_APART and value != ""
+    ]
+    trace = ["\n    " + printable(row) for row in str(line.get("traceback", "")).split("\n") if row]
     return " ".join(said) + "".join(trace)
 
 
-def _plain(text: str) -> str:
-    # Printable letters stay, so that the redactor still finds a secret with an umlaut in it.
+def printable(text: str) -> str:
+    """Return text of which nothing moves the cursor or turns letters round (CWE-150).
+
+    Printable letters stay, so that the redactor still finds a secret with an umlaut in it.
+    """
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -2,31 +2,44 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 
+from proxy import __version__
 from proxy.edge.observe.gauges import Snapshots, gauges
 from proxy.edge.observe.tally import Counts, Histogram, Tally
+
+Single = tuple[str, str, Callable[[], float]]
 
 
 class Families(Collector):
     """Decides the name, help and labels of every metric of tidegate's own.
 
-    tallies: by provider. totals: what belongs to no provider, as name, help, label and counts.
+    tallies: by provider. totals: what belongs to no provider, as name, help, label and counts;
+    several labels stand with spaces between, and so do their values.
     singles: counters (`_total`) and gauges without labels, as name, help and how to read the value.
     """
+
+    singles: list[Single]
 
     def __init__(
         self,
         tallies: Callable[[], Mapping[str, Tally]],
         snapshots: Callable[[], Snapshots],
         totals: Iterable[tuple[str, str, str, Counts]],
-        singles: Iterable[tuple[str, str, Callable[[], int]]],
+        singles: Iterable[Single],
     ) -> None:
         self._tallies = tallies
         self._snapshots = snapshots
         self._totals = tuple(totals)
-        self._singles = tuple(singles)
+        self.singles = list(singles)
 
     def describe(self) -> Iterable[Metric]:
         """Say nothing, so that registering does not ask the policies for their state."""
@@ -35,16 +48,17 @@ class Families(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every family, with the values of now."""
         tallies = self._tallies()
+        yield InfoMetricFamily("tidegate_build", "The version that runs.", value={"version": __version__})
         yield from _counters(tallies)
         yield from _labelled(tallies)
         yield from _histograms(tallies)
         yield from gauges(self._snapshots())
         for name, text, label, counts in self._totals:
-            family = CounterMetricFamily(name, text, labels=[label])
+            family = CounterMetricFamily(name, text, labels=label.split(" "))
             for value, count in counts.values.items():
-                family.add_metric([value], count)
+                family.add_metric(value.split(" "), count)
             yield family
-        for name, text, read in self._singles:
+        for name, text, read in self.singles:
             kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
             yield kind(name, text, value=read())
 
@@ -139,9 +153,13 @@ def _histograms(tallies: Mapping[str, Tally]) -> Iterator[Metric]:
 
 
 def _fill(family: HistogramMetricFamily, labels: list[str], histogram: Histogram) -> None:
-    buckets: list[tuple[str, float]] = []
-    count = 0
-    for bound, found in zip((*map(str, histogram.bounds), "+Inf"), histogram.counts, strict=True):
+    buckets: list[tuple[str, float] | tuple[str, float, Exemplar]] = []
+    count, exemplars = 0, histogram.exemplars or {}
+    for place, (bound, found) in enumerate(zip((*map(str, histogram.bounds), "+Inf"), histogram.counts, strict=True)):
         count += found
-        buckets.append((bound, count))
+        one = exemplars.get(place)
+        if one is None:
+            buckets.append((bound, count))
+        else:
+            buckets.append((bound, count, Exemplar({"trace_id": one.trace_id}, one.value, one.ts)))
     family.add_metric(labels, buckets, histogram.total)

@@ -8,6 +8,7 @@ from typing import Final, Literal, get_args
 
 from proxy.core.call import Call, Headers, Reply
 from proxy.core.events import (
+    Acted,
     BreakerChanged,
     CallEnded,
     ConfigRead,
@@ -19,14 +20,10 @@ from proxy.core.events import (
     SecretRead,
     TokenFetched,
 )
-from proxy.core.outcome import Outcome
 from proxy.core.profile import Profile
-from proxy.edge.observe.reasons import outcomes_by_reason
+from proxy.core.record import Attempt, Note, Record
+from proxy.edge.observe.reasons import outcome_of
 from proxy.sansio.masking import PathMask
-
-# Looking a member or its value up in the class is slow, and this is done for every call.
-_OK: Final = Outcome.OK
-_OUTCOMES: Final = {outcome: outcome.value for outcome in Outcome}
 
 Level = Literal["debug", "info", "warning", "error"]
 Line = dict[str, object]
@@ -41,6 +38,7 @@ _ATTEMPT: Final = re.compile(rb"[A-Za-z0-9=;,. _-]{1,32}")  # such as 2, and att
 
 _WAITS: Final = ("queue", "limiter", "backoff")
 _PHASES: Final = ("dns", "connect", "tls", "body")
+_ATTEMPT_PHASES: Final = ("dns", "connect", "tls", "first_byte")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,6 @@ class Lines:
         self._query = frozenset(query)
         self._known: Mapping[str, _Facts] = {}
         self._unknown = self._facts(Profile())
-        self._outcomes = outcomes_by_reason()
         self._instant = (-1, "")  # the last millisecond and its text; a tuple, because other threads write lines too
 
     def configure(self, profiles: Mapping[str, Profile]) -> None:
@@ -101,10 +98,6 @@ class Lines:
     def _call(self, event: CallEnded, ts: float, level: Level) -> Line:
         call, reply = event.call, event.reply
         record = call.record
-        if reply is None or (event.reason and reply.outcome is _OK):  # no verdict: the error's own counts
-            outcome = self._outcomes.get(event.reason, "ignored")
-        else:
-            outcome = _OUTCOMES[reply.outcome]
         facts = self._known.get(event.provider, self._unknown)
         line: Line = {
             "ts": self.timestamp(ts),
@@ -118,7 +111,7 @@ class Lines:
             "source": event.source,
             "reason": event.reason,
             "attempts": record.attempts,
-            "outcome": outcome,
+            "outcome": outcome_of(event),
             "duration_ms": int((event.ended_at - record.started_at) * 1e6 + 0.5) / 1e3,
             "overhead_ms": int(record.overhead_s(event.ended_at) * 1e6 + 0.5) / 1e3,
             "upstream_ms": int(record.upstream_s * 1e6 + 0.5) / 1e3,
@@ -130,10 +123,16 @@ class Lines:
             line["receive_ms"] = _ms(record.receive_s)
         if record.queue_s or record.limiter_s or record.backoff_s:
             line.update({f"{name}_ms": _ms(getattr(record, f"{name}_s")) for name in _WAITS})
+            if record.attempts:
+                line["attempt_ms"] = _ms(record.attempt_at - record.started_at)  # else the last one began at once
         if record.connect_s or record.body_s:  # neither a new connection nor a body that came later: all are zero
             line.update({f"{name}_ms": _ms(getattr(record, f"{name}_s")) for name in _PHASES})
         if event.error:
             line["error"] = event.error
+        if call.trace is not None:
+            line["trace_id"] = call.trace.trace_id
+        if record.notes or record.earlier:
+            _add_story(line, record)
         self._add_names(line, facts, call, reply)
         return line
 
@@ -169,6 +168,7 @@ def level_of(event: Event) -> Level:
             return "error"
         case (
             BreakerChanged(new="open")
+            | Acted()
             | ConfigRead(result="refused")
             | PauseStarted()
             | RetryDenied()
@@ -179,6 +179,32 @@ def level_of(event: Event) -> Level:
             return "warning"
         case _:
             return "info"
+
+
+def _add_story(line: Line, record: Record) -> None:
+    if record.earlier:
+        line["earlier"] = [_attempt(attempt) for attempt in record.earlier]
+    if record.notes:
+        line["notes"] = [_note(note) for note in record.notes]
+
+
+def _attempt(attempt: Attempt) -> Line:
+    told: Line = {
+        "at_ms": _ms(attempt.at_s),
+        "duration_ms": _ms(attempt.duration_s),
+        "status": attempt.status,
+        "cause": attempt.cause,
+        "wait_ms": _ms(attempt.wait_s),
+    }
+    for phase in _ATTEMPT_PHASES:
+        seconds = getattr(attempt, f"{phase}_s")
+        if seconds > 0.0:
+            told[f"{phase}_ms"] = _ms(seconds)
+    return told
+
+
+def _note(note: Note) -> Line:
+    return {"at_ms": _ms(note.at_s), "section": note.section, "text": note.text}
 
 
 def _add(line: Line, key: str, headers: Headers, wanted: bytes, sane: re.Pattern[bytes]) -> None:

@@ -11,11 +11,13 @@ from typing import Final, Literal, Protocol
 
 import orjson
 
-from proxy.core.events import Event
+from proxy.core.events import CallEnded, Event, RequestRefused, RetryDenied, RetryScheduled, WouldRefuse
 from proxy.core.profile import Profile
 from proxy.edge.observe.console import Console
 from proxy.edge.observe.lines import SEVERITY, Level, Line, Lines, level_of
-from proxy.edge.observe.writer import Writer
+from proxy.edge.observe.recent import Recent
+from proxy.edge.observe.writer import Writer, to_descriptor
+from proxy.sansio.sampling import Sampler
 
 _BATCH: Final = 256  # redacted and handed over in one piece
 _INTERVAL_S: Final = 0.1
@@ -23,6 +25,22 @@ _CLOSE_S: Final = 2.0
 _MAX_TEXT: Final = 16 * 1024
 # JSON allows these raw in a text, yet many readers take them for the end of a line (CWE-117).
 _LINE_ENDS: Final = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
+
+
+# They come with calls or requests, by the hundred when something is wrong, and would push out what has changed.
+_NO_CHANGES: Final = frozenset({RetryScheduled, RetryDenied, WouldRefuse, RequestRefused})
+
+
+class Sampling(Protocol):
+    """The `log.sample` section."""
+
+    @property
+    def first(self) -> int:
+        """Lines of a second that are written in any case."""
+
+    @property
+    def every(self) -> int:
+        """Of how many others one is written."""
 
 
 class Settings(Protocol):
@@ -44,6 +62,10 @@ class Settings(Protocol):
     def query(self) -> tuple[str, ...]:
         """Query keys whose values may be shown."""
 
+    @property
+    def sample(self) -> Sampling | None:
+        """Which of many successful calls get a line; None: all."""
+
 
 class Log:
     """Decides when lines are handed to the writer: 100 ms after the first one, or once 256 wait.
@@ -53,19 +75,28 @@ class Log:
 
     redact: takes every secret out of a batch of lines. wall: unix seconds. fd: where the lines go.
     least: the least severity that is written, in the numbers of the standard library's logging.
+    recent: gets the line of every call and state change as JSON, whatever is written.
+    sampled: lines of successful calls that were left out because there were so many.
     Nothing here blocks, and nothing raises because of the reader of the log.
     """
 
     def __init__(
-        self, redact: Callable[[bytes], bytes], settings: Settings, *, wall: Callable[[], float], fd: int = 1
+        self,
+        redact: Callable[[bytes], bytes],
+        settings: Settings,
+        *,
+        wall: Callable[[], float],
+        fd: int = 1,
+        recent: Recent | None = None,
     ) -> None:
         self._redact = redact
         self._wall = wall
-        self.least = SEVERITY[settings.level]
-        self._lines = Lines(settings.headers, settings.query)
+        self._recent = recent
         self._coloured = os.isatty(fd)
-        self._encode = _json if settings.format == "json" else Console(coloured=self._coloured)
-        self._writer = Writer(fd)
+        self.sampled = 0
+        self._held: Level | None = None
+        self._take(settings)
+        self._writer = Writer(to_descriptor(fd))
         self._encoded: list[bytes] = []
         self._timer: asyncio.Handle | None = None
 
@@ -76,23 +107,56 @@ class Log:
 
     def configure(self, settings: Settings, profiles: Mapping[str, Profile]) -> None:
         """Take new settings, and the providers' profiles by name."""
-        self.least = SEVERITY[settings.level]
+        self._take(settings)
         logging.getLogger().setLevel(self.least)
-        self._lines = Lines(settings.headers, settings.query)
         self._lines.configure(profiles)
+
+    def _take(self, settings: Settings) -> None:
+        self._level = settings.level
+        self.least = SEVERITY[self._held or settings.level]
+        self._lines = Lines(settings.headers, settings.query)
         self._encode = _json if settings.format == "json" else Console(coloured=self._coloured)
+        recent = self._recent
+        self._calls = recent.calls if recent is not None and recent.most_calls else None
+        self._changes = None if recent is None else recent.changes
+        sample = settings.sample
+        self._sampler = None if sample is None else Sampler(sample.first, sample.every)
+
+    def hold_level(self, level: Level | None) -> Level:
+        """Write lines from this level on whatever is configured, until None ends that. Returns: the level in force."""
+        self._held = level
+        in_force = level or self._level
+        self.least = SEVERITY[in_force]
+        logging.getLogger().setLevel(self.least)
+        return in_force
 
     def emit(self, event: Event) -> None:
         """Take an event; call it on the loop's thread. Never blocks."""
         level = level_of(event)
-        if SEVERITY[level] < self.least:
+        stands_for = 1 if SEVERITY[level] >= self.least else 0
+        if type(event) is CallEnded:
+            kept = self._calls
+            if self._sampler is not None and level == "info" and stands_for:
+                stands_for = self._sampler.weigh(event.ended_at)
+                self.sampled += not stands_for
+        else:
+            kept = None if type(event) in _NO_CHANGES else self._changes
+        if stands_for == 0 and kept is None:
             return
-        encoded = self._encoded
-        encoded.append(self._encode(self._lines.of(event, self._wall(), level)))
-        if self._timer is None:
-            self._arm()
-        elif len(encoded) == _BATCH:
-            self._hand_over()
+        line = self._lines.of(event, self._wall(), level)
+        if stands_for > 1:
+            line["sampled"] = stands_for
+        encode = self._encode
+        encoded = encode(line)
+        if kept is not None:
+            kept.add(encoded if encode is _json else _json(line))
+        if stands_for:
+            waiting = self._encoded
+            waiting.append(encoded)
+            if self._timer is None:
+                self._arm()
+            elif len(waiting) == _BATCH:
+                self._hand_over()
 
     __call__ = emit
 

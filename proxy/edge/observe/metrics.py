@@ -1,6 +1,6 @@
 """The metrics: events in, plain counters inside, Prometheus text out."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import assert_never
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -8,8 +8,10 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.exposition import generate_latest as plain_text
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_text
+from prometheus_client.registry import Collector
 
 from proxy.core.events import (
+    Acted,
     BreakerChanged,
     CallEnded,
     ConfigRead,
@@ -25,8 +27,10 @@ from proxy.core.events import (
     WouldRefuse,
 )
 from proxy.edge.observe.families import Families
+from proxy.edge.observe.formats import chosen
 from proxy.edge.observe.gauges import Snapshots
-from proxy.edge.observe.tally import CAUSES, OTHER, Counts, Tally
+from proxy.edge.observe.tally import CAUSES, LATENCY_S, OTHER, Counts, Tally, bounds_with
+from proxy.sansio.slo import Slo
 
 UNNAMED = "-"
 """The provider of a call that named none, or one that is not configured."""
@@ -53,13 +57,14 @@ class Metrics:
     ) -> None:
         self._refused = Counts()
         self._config_reloads = Counts()
+        self._actions = Counts()
         self._unnamed = Tally()
         self._tallies: dict[str, Tally] = {}
         self.configure(providers)
         self._registry = CollectorRegistry()
         for standard in (ProcessCollector, PlatformCollector, GCCollector):
             standard(registry=self._registry)
-        families = Families(
+        self._families = Families(
             lambda: self._tallies,
             snapshots,
             (
@@ -70,17 +75,38 @@ class Metrics:
                     self._refused,
                 ),
                 ("tidegate_config_reloads_total", "Times the configuration was read.", "result", self._config_reloads),
+                ("tidegate_admin_actions_total", "What operators did or tried.", "action result", self._actions),
             ),
             (
                 ("tidegate_log_dropped_total", "Log lines that were not written.", log_dropped),
                 ("tidegate_connections", "Callers connected now.", connections),
             ),
         )
-        self._registry.register(families)
+        self._registry.register(self._families)
 
-    def configure(self, providers: Iterable[str]) -> None:
-        """Take these providers from now on; what was counted for those that stay goes on."""
+    @property
+    def tallies(self) -> Mapping[str, Tally]:
+        """What is counted now, by provider; calls that named none stand under `-`."""
+        return self._tallies
+
+    def register(self, collector: Collector) -> None:
+        """Tell further families, which are collected at each scrape."""
+        self._registry.register(collector)
+
+    def also(self, name: str, text: str, read: Callable[[], float]) -> None:
+        """Tell one more counter (`_total`) or gauge without labels, read at each scrape. text: its help."""
+        self._families.singles.append((name, text, read))
+
+    def configure(self, providers: Iterable[str], objectives: Mapping[str, Slo] | None = None) -> None:
+        """Take these providers from now on; what was counted for those that stay goes on.
+
+        objectives: by provider; their thresholds become bounds of that provider's buckets, and where these change,
+        its histograms of whole calls and first_byte begin anew.
+        """
+        bounds = {provider: bounds_with(slo.bounds_s) for provider, slo in (objectives or {}).items()}
         tallies = {provider: self._tallies.get(provider) or Tally() for provider in providers}
+        for provider, tally in tallies.items():
+            tally.fit(bounds.get(provider, LATENCY_S))
         self._tallies = {**tallies, UNNAMED: self._unnamed}
 
     def observe(self, event: Event) -> None:  # noqa: C901, PLR0912 - one flat case for each kind is easiest to read
@@ -108,6 +134,8 @@ class Metrics:
                 self._of(event.provider).tokens.add(event.result)
             case ConfigRead():
                 self._config_reloads.add(event.result)
+            case Acted():
+                self._actions.add(f"{event.action} {event.result}")
             case RequestRefused():
                 self._refused.add(event.reason)
             case DrainStarted():
@@ -118,10 +146,10 @@ class Metrics:
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Write all metrics in the format that the Accept field asks for.
 
-        Returns: the body and its Content-Type: OpenMetrics 1.0 when it is asked for, else the plain text format.
+        Returns: the body and its Content-Type: OpenMetrics 1.0, which alone has exemplars, or the plain text format.
         """
         # Nothing of the field is repeated in the answer, as the library's own choice would do.
-        if "application/openmetrics-text" in accept:
+        if chosen(accept) == "openmetrics":
             return openmetrics_text(self._registry), OPENMETRICS  # type: ignore[no-untyped-call] # the library's
         return plain_text(self._registry), CONTENT_TYPE_PLAIN_0_0_4
 

@@ -1,12 +1,16 @@
 """What is counted, as plain attributes: adding one must cost next to nothing, so nothing is resolved by label."""
 
+import time
 from bisect import bisect_left
+from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple
 
-from proxy.core.call import METHODS, Record
+from proxy.core.call import METHODS
 from proxy.core.events import CallEnded
-from proxy.edge.observe.reasons import outcomes_by_reason
+from proxy.core.record import Record
+from proxy.edge.observe.reasons import FAILURES, outcomes_by_reason
+from proxy.sansio.classify import REFUSED_5XX
 
 OTHER: Final = "other"
 
@@ -25,20 +29,43 @@ CAUSES: Final = frozenset({"connect", "dropped", "timeout", "throttled", "unauth
 _MOST_SERIES: Final = 64
 
 
-class Histogram:
-    """Observations in buckets whose upper bounds are inclusive. counts: one more than bounds, the last is +Inf."""
+def bounds_with(thresholds_s: Iterable[float]) -> tuple[float, ...]:
+    """Return the bounds of a provider's latencies: the usual ones, and these, which its objectives speak of."""
+    return tuple(sorted({*LATENCY_S, *thresholds_s}))
 
-    __slots__ = ("bounds", "counts", "total")
+
+class Exemplar(NamedTuple):
+    """A call that stands for its bucket, by its trace. ts: unix seconds."""
+
+    trace_id: str
+    value: float
+    ts: float
+
+
+class Histogram:
+    """Observations in buckets whose upper bounds are inclusive. counts: one more than bounds, the last is +Inf.
+
+    exemplars: the latest of each bucket that has one, None while nothing is traced.
+    """
+
+    __slots__ = ("bounds", "counts", "exemplars", "total")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
+        self.exemplars: dict[int, Exemplar] | None = None
 
     def observe(self, value: float) -> None:
         """Add one observation."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
+
+    def exemplify(self, value: float, trace_id: str) -> None:
+        """Let the trace of an observation stand for its bucket."""
+        if self.exemplars is None:
+            self.exemplars = {}
+        self.exemplars[bisect_left(self.bounds, value)] = Exemplar(trace_id, value, time.time())
 
 
 class Counts:
@@ -59,20 +86,22 @@ class Counts:
 class Tally:
     """Everything that is counted for one provider.
 
-    requests: by method, code, source and reason. durations_s: of whole calls by method. phases_s: dns, connect,
-    tls, first_byte and body of the last attempt.
+    bounds: of the buckets of whole calls and first_byte. requests: by method, code, source and reason. durations_s:
+    of whole calls by method. phases_s: dns, connect, tls, first_byte and body of the last attempt.
     """
 
     __slots__ = (
-        "durations_s", "holds", "limiter_wait_s", "overhead_s", "pauses", "phases_s", "quota_holds", "reloads",
-        "request_bytes", "requests", "response_bytes", "retries", "retries_denied", "tokens", "transitions",
-        "would_refuse",
+        "bounds", "durations_s", "holds", "limiter_wait_s", "overhead_s", "pauses", "phases_s", "quota_holds",
+        "reloads", "request_bytes", "requests", "response_bytes", "retries", "retries_denied", "tokens",
+        "transitions", "would_refuse",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: tuple[float, ...] = LATENCY_S) -> None:
+        self.bounds = bounds
         self.requests: dict[tuple[str, int | str, str, str], int] = {}
         self.durations_s: dict[str, Histogram] = {}
         self.phases_s = {phase: Histogram(LATENCY_S) for phase in ("dns", "connect", "tls", "first_byte", "body")}
+        self.phases_s["first_byte"] = Histogram(bounds)
         self.overhead_s = Histogram(OVERHEAD_S)
         self.limiter_wait_s = Histogram(LATENCY_S)
         self.request_bytes = self.response_bytes = self.pauses = self.quota_holds = 0
@@ -94,13 +123,40 @@ class Tally:
         else:
             self._count_bounded(key)
         durations = self.durations_s.get(method) or self._durations_of(method)
-        durations.observe(event.ended_at - record.started_at)
+        duration_s = event.ended_at - record.started_at
+        durations.observe(duration_s)
+        trace = event.call.trace
+        if trace is not None and trace.sampled:
+            durations.exemplify(duration_s, trace.trace_id)
         self.overhead_s.observe(record.overhead_s(event.ended_at))
         self.limiter_wait_s.observe(record.limiter_s)
         self.request_bytes += record.request_bytes
         self.response_bytes += record.response_bytes
         if record.first_byte_s:
             self._answered(record)
+
+    def fit(self, bounds: tuple[float, ...]) -> None:
+        """Take these bounds; where they are new, those histograms begin anew: their buckets can't be divided."""
+        if bounds != self.bounds:
+            self.bounds = bounds
+            self.durations_s = {}
+            self.phases_s["first_byte"] = Histogram(bounds)
+
+    def durations(self) -> Histogram:
+        """Return one histogram of whole calls, all methods together."""
+        merged = Histogram(self.bounds)
+        for one in self.durations_s.values():
+            merged.counts = [sum(pair) for pair in zip(merged.counts, one.counts, strict=True)]
+            merged.total += one.total
+        return merged
+
+    def failed(self) -> int:
+        """Return how many calls failed that were owed an answer, as far as status and reason tell."""
+        return sum(
+            count
+            for (_, code, source, reason), count in self.requests.items()
+            if reason in FAILURES or source == "network" or (source == "provider" and _is_failure(code))
+        )
 
     def _answered(self, record: Record) -> None:
         phases = self.phases_s
@@ -124,4 +180,8 @@ class Tally:
 
     def _durations_of(self, method: str) -> Histogram:
         known = method if method in METHODS else OTHER
-        return self.durations_s.setdefault(known, Histogram(LATENCY_S))
+        return self.durations_s.setdefault(known, Histogram(self.bounds))
+
+
+def _is_failure(code: int | str) -> bool:
+    return isinstance(code, int) and code >= 500 and code not in REFUSED_5XX

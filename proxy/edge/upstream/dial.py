@@ -10,7 +10,7 @@ from typing import Final
 
 import aiohappyeyeballs
 
-from proxy.core.call import Call, Record
+from proxy.core.call import Call
 from proxy.core.errors import (
     ConnectFailed,
     ConnectTimeout,
@@ -19,6 +19,7 @@ from proxy.core.errors import (
     ResolveFailed,
     TlsFailed,
 )
+from proxy.core.record import Record
 from proxy.edge.upstream.http1 import Connection
 from proxy.edge.upstream.resolve import AddrInfo, Resolver
 from proxy.edge.upstream.tls import Tls, TlsConfig

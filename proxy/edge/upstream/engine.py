@@ -1,7 +1,7 @@
 """Send: the bottom of every stack. Takes a call, returns the provider's reply with its verdict."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from proxy.core.call import IDEMPOTENT, Call, Headers, Reply
 from proxy.core.errors import BulkheadFull, DeadlineExceeded
@@ -11,6 +11,8 @@ from proxy.edge.upstream.http1 import Connection
 from proxy.edge.upstream.pool import Pool, PoolConfig
 from proxy.edge.upstream.tls import Tls
 from proxy.edge.upstream.verdict import plain_beginning
+
+_OK: Final = Outcome.OK  # looking a member up in its class is slow, and this is the hot path
 
 
 class Classify(Protocol):
@@ -22,6 +24,9 @@ class Classify(Protocol):
 
     def __call__(self, status: int, headers: Headers, body: bytes = b"") -> Outcome:
         """Judge an answer by its status, its headers and the beginning of its body."""
+
+    def why(self, status: int, headers: Headers, body: bytes = b"") -> str:
+        """Name the rule that judged it; empty where its plain status did."""
 
 
 class Engine:
@@ -59,6 +64,7 @@ class Engine:
         if record.attempts:  # the phases are those of the last attempt
             record.dns_s = record.connect_s = record.tls_s = record.first_byte_s = record.body_s = 0.0
         record.attempts += 1
+        record.attempt_at = begun_at
         try:
             if connection is None:
                 connection = await self._dial(call)
@@ -73,12 +79,17 @@ class Engine:
         if self._reads_body(reply.status):
             return await self._judge_by_body(call, reply)
         reply.outcome = self._classify(reply.status, reply.headers)
+        if reply.outcome is not _OK:
+            self._note(call, reply)
         return reply
 
     async def _judge_by_body(self, call: Call, reply: Reply) -> Reply:
         streamed = reply.stream is not None
         try:
-            reply.outcome = self._classify(reply.status, reply.headers, await plain_beginning(reply))
+            beginning = await plain_beginning(reply)
+            reply.outcome = self._classify(reply.status, reply.headers, beginning)
+            if reply.outcome is not _OK:
+                self._note(call, reply, beginning)
         except BaseException:  # cancelled: nobody else knows of the reply yet
             reply.discard()
             raise
@@ -87,6 +98,10 @@ class Engine:
             record.body_s = self._now() - record.answered_at
             record.upstream_s += record.body_s
         return reply
+
+    def _note(self, call: Call, reply: Reply, beginning: bytes = b"") -> None:
+        if why := self._classify.why(reply.status, reply.headers, beginning):
+            call.record.note(self._now(), "verdict", why)
 
     async def _dial(self, call: Call) -> Connection:
         origin, pool = self._origin, self._pool

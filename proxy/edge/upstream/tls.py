@@ -129,7 +129,7 @@ class Tls:
         self._pins = frozenset(config.pins)
         self._seen: list[int] | None = None
         self._context: SessionContext | None = None
-        self._ends_ts: float | None = None
+        self._ends: dict[str, float] = {}
         self._problem = ""
         self.changes = bool(self._slots)
         self.renew()
@@ -159,7 +159,7 @@ class Tls:
             return False
         self._problem = ""
         own = self._slots.get("client_certificate")
-        self._ends_ts = None if own is None else ends_ts(certificates(reveal(own))[0])
+        self._ends = {} if own is None else {"certificate_expires_ts": ends_ts(certificates(reveal(own))[0])}
         return had
 
     def require(self) -> SessionContext:
@@ -189,8 +189,9 @@ class Tls:
         cast(SessionContext, tls.context).keep(tls)  # the one that it was made with, whichever is in use by now
 
     def snapshot(self) -> dict[str, object]:
-        """Tell when our own certificate ends, in unix seconds, where there is one."""
-        return {} if self._ends_ts is None else {"certificate_expires_ts": self._ends_ts}
+        """Tell what is wrong with the files, and when our own certificate ends, in unix seconds, where there is one."""
+        problems = (self._problem, *(slot.problem for slot in self._slots.values()))
+        return {"tls_problem": next(filter(None, problems), ""), **self._ends} if self._slots else {}
 
 
 def make_context(config: TlsConfig, slots: dict[str, SecretSlot]) -> SessionContext:

@@ -2,7 +2,8 @@ import orjson
 import pytest
 
 from proxy.core.call import field_value
-from proxy.core.errors import CircuitOpen, ConnectFailed, RateLimited, TidegateError, UnknownProvider
+from proxy.core.errors import CircuitOpen, ConnectFailed, DeadlineExceeded, RateLimited, TidegateError, UnknownProvider
+from proxy.core.outcome import Outcome
 from proxy.core.units import Rate
 from proxy.edge.listener.answer import answer
 from proxy.sansio.redact import Redactor
@@ -29,6 +30,14 @@ def test_the_body_says_what_happened_in_the_words_of_rfc_9457() -> None:
         "request_id": "r-1",
         "error": {"type": "api_error", "code": "unknown_provider", "message": "no provider of that name"},
     }
+
+
+def test_the_verdict_is_that_of_the_error_itself() -> None:
+    late = DeadlineExceeded("the provider had a fair time")
+    assert answer(late, "stripe", "r-1", bytes).outcome is Outcome.IGNORED
+    late.outcome = Outcome.FAILED
+    assert answer(late, "stripe", "r-1", bytes).outcome is Outcome.FAILED
+    assert answer(ConnectFailed("refused"), "stripe", "r-1", bytes).outcome is Outcome.FAILED
 
 
 @pytest.mark.parametrize("kind", concrete(TidegateError), ids=lambda kind: kind.__name__)

@@ -6,7 +6,7 @@ import dataclasses
 import pytest
 
 from proxy.core.call import Call, Headers, Reply
-from proxy.core.errors import BulkheadFull, CircuitOpen, ConnectionDropped, ConnectTimeout
+from proxy.core.errors import BulkheadFull, CircuitOpen, ConnectionDropped, ConnectTimeout, DeadlineExceeded
 from proxy.core.events import CallEnded, Event
 from proxy.core.profile import Profile
 from proxy.edge.listener.routes import Route, Routes
@@ -247,3 +247,33 @@ def test_requests_in_flight_are_counted() -> None:
             assert listener.egress.in_flight == 0
 
     run_on_uvloop(scenario())
+
+
+@pytest.mark.parametrize(
+    ("step", "notes"),
+    [
+        (CircuitOpen("it has been failing", retry_after_s=3.0), ["sidecar: it has been failing"]),
+        (ConnectTimeout("no connection within 1 s"), ["network: no connection within 1 s"]),
+        (Reply(200, b"", [], b"", ScriptedStream(b"a", error=ConnectionDropped("cut"))), ["network: cut"]),
+        (200, []),
+    ],
+)
+def test_why_a_call_was_not_answered_in_full_is_noted(step: Step, notes: list[str]) -> None:
+    async def scenario() -> list[str]:
+        async with listening(Script(step)) as listener:
+            async with listener.caller() as caller:
+                await caller.send(get())
+                await caller.rest(5.0)
+            await listener.until(lambda: listener.calls)
+            return [f"{note.section}: {note.text}" for note in listener.calls[0].call.record.notes]
+
+    assert run_on_uvloop(scenario()) == notes
+
+
+def test_a_passed_deadline_is_noted_with_its_length() -> None:
+    async def scenario() -> list[str]:
+        async with listening(Script(DeadlineExceeded("too late"))) as listener:
+            await listener.ask(get("Tidegate-Timeout: 5s"))
+            return [f"{note.section}: {note.text}" for note in listener.calls[0].call.record.notes]
+
+    assert run_on_uvloop(scenario()) == ["deadline: the call had 5.000 s in all", "sidecar: too late"]

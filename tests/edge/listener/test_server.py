@@ -218,3 +218,25 @@ def test_every_event_of_a_request_is_a_call_or_a_refusal() -> None:
             assert [type(event) for event in listener.events] == [CallEnded, RequestRefused]
 
     run_on_uvloop(scenario())
+
+
+def test_idle_connections_are_closed_and_neither_one_in_a_head_nor_one_whose_request_has_just_come() -> None:
+    async def scenario() -> None:
+        async with (
+            listening() as listener,
+            listener.caller() as idle,
+            listener.caller() as slow,
+            listener.caller() as quick,
+        ):
+            for one in (idle, slow, quick):
+                assert (await one.ask(GET)).status == 200
+            await slow.send(GET[:-2])
+            await listener.until(lambda: len(listener.server.idle()) == 2)
+            quick.writer.write(GET)  # it is with the kernel, and the server has not read it yet
+            listener.server.close_idle()
+            assert await idle.rest() == (b"", "closed")
+            assert (await quick.answer()).status == 200
+            await slow.send(b"\r\n")
+            assert (await slow.answer()).status == 200
+
+    run_on_uvloop(scenario())

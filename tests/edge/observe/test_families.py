@@ -2,6 +2,7 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry
 
+from proxy import __version__
 from proxy.edge.observe.families import Families
 from proxy.edge.observe.gauges import Snapshots
 from proxy.edge.observe.tally import Counts, Tally
@@ -90,3 +91,7 @@ def test_registering_does_not_ask_for_the_state() -> None:
         raise AssertionError
 
     CollectorRegistry().register(Families(dict, fail, [], []))
+
+
+def test_the_version_that_runs_is_told() -> None:
+    assert registry_of().get_sample_value("tidegate_build_info", {"version": __version__}) == 1

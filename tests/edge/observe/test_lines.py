@@ -1,6 +1,8 @@
 import pytest
 
+from proxy.core.call import TraceContext
 from proxy.core.events import (
+    Acted,
     BreakerChanged,
     CallEnded,
     ConfigRead,
@@ -56,6 +58,7 @@ def test_a_call_has_one_line_with_all_of_its_figures() -> None:
         "queue_ms": 1.0,
         "limiter_ms": 2.0,
         "backoff_ms": 100.0,
+        "attempt_ms": 0.0,
         "dns_ms": 3.0,
         "connect_ms": 4.0,
         "tls_ms": 5.0,
@@ -96,6 +99,40 @@ def test_ids_in_the_path_and_the_query_are_masked() -> None:
     assert Lines().of(event, 0, "info")["path"] == "/v1/charges/*/refunds"
     assert "limit=3" in str(Lines(query=["limit"]).of(event, 0, "info")["path"])
     assert "example.com" not in str(Lines(query=["limit"]).of(event, 0, "info")["path"])
+
+
+def test_a_call_that_was_sent_again_tells_of_the_attempts_before_the_last_and_why() -> None:
+    event = make_ended(attempts=2, backoff_s=0.05)
+    record = event.call.record
+    record.attempt_at, record.connect_s, record.first_byte_s = 100.01, 0.002, 0.08
+    record.repeated(100.1, 503, "503", 0.05)
+    record.attempt_at, record.connect_s = 100.15, 0.0
+    record.note(100.4, "retry", "not sent again: attempt 2 was the last of retry.attempts")
+    line = Lines().of(event, 0, "info")
+    assert line["earlier"] == [
+        {
+            "at_ms": 10.0,
+            "duration_ms": 90.0,
+            "status": 503,
+            "cause": "503",
+            "wait_ms": 50.0,
+            "connect_ms": 2.0,
+            "first_byte_ms": 80.0,
+        }
+    ]
+    text = "not sent again: attempt 2 was the last of retry.attempts"
+    assert line["notes"] == [{"at_ms": 400.0, "section": "retry", "text": text}]
+    assert line["attempt_ms"] == 150.0
+
+
+def test_a_plain_call_has_neither_notes_nor_earlier_attempts_nor_a_trace() -> None:
+    assert {"earlier", "notes", "attempt_ms", "trace_id"}.isdisjoint(Lines().of(make_ended(), 0, "info"))
+
+
+def test_a_call_in_a_trace_names_it() -> None:
+    event = make_ended()
+    event.call.trace = TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "00f067aa0ba902b7", True)
+    assert Lines().of(event, 0, "info")["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
 
 
 def test_headers_are_absent_unless_they_are_on_the_allow_list() -> None:
@@ -181,6 +218,7 @@ def test_the_time_follows_when_the_second_changes() -> None:
         (ConfigRead("refused", ("a:1: b: c",)), "warning"),
         (RequestRefused("bad_request", 400), "info"),
         (DrainStarted(3, 25.0), "info"),
+        (Acted("stripe", "breaker.open", "done", "127.0.0.1"), "warning"),
     ],
 )
 def test_levels_tell_failures_from_the_usual(event: Event, level: str) -> None:

@@ -5,8 +5,6 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
 
 import orjson
 import pytest
@@ -15,60 +13,10 @@ from hypothesis import strategies as st
 
 from proxy.core.events import ConfigRead, RetryScheduled
 from proxy.core.profile import Profile
-from proxy.edge.observe.lines import Level
-from proxy.edge.observe.log import Log, install_logging
+from proxy.edge.observe.log import install_logging
 from tests.support.ended import make_ended
+from tests.support.pipe import SECRET, Pipe
 from tests.support.virtual import run
-
-SECRET = "sk_test_example"
-
-
-@dataclass
-class Settings:
-    format: Literal["json", "console"] = "json"
-    level: Level = "info"
-    headers: tuple[str, ...] = ()
-    query: tuple[str, ...] = ()
-
-
-def redact(data: bytes) -> bytes:
-    return data.replace(SECRET.encode(), b"[secret]")
-
-
-class Pipe:
-    """A log that writes into a pipe, and what came out of it."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.source, self.sink = os.pipe()
-        self.batches: list[bytes] = []
-        self.settings = Settings(**settings)
-        self.log = Log(self._redact, self.settings, wall=lambda: 1.5, fd=self.sink)
-
-    def _redact(self, data: bytes) -> bytes:
-        self.batches.append(data)
-        return redact(data)
-
-    def lines(self) -> list[dict[str, Any]]:
-        return [orjson.loads(line) for line in self.raw().splitlines()]
-
-    def raw(self) -> bytes:
-        assert self.log.close()
-        return os.read(self.source, 10_000_000)
-
-
-@pytest.fixture
-def make_pipe() -> Iterator[Callable[..., Pipe]]:
-    pipes: list[Pipe] = []
-
-    def make(**settings: Any) -> Pipe:
-        pipes.append(Pipe(**settings))
-        return pipes[-1]
-
-    yield make
-    for pipe in pipes:
-        os.close(pipe.source)
-        pipe.log.close()
-        os.close(pipe.sink)
 
 
 def test_events_become_lines_together_after_a_tenth_of_a_second(make_pipe: Callable[..., Pipe]) -> None:
@@ -113,6 +61,16 @@ def test_events_below_the_level_are_left_out(make_pipe: Callable[..., Pipe]) -> 
         pipe.log.emit(event)
     pipe.log.text("info", "tidegate", "started")
     assert [line["status"] for line in pipe.lines()] == [500]
+
+
+def test_a_level_that_is_held_outlasts_new_settings_until_it_is_given_back(make_pipe: Callable[..., Pipe]) -> None:
+    pipe = make_pipe(level="warning")
+    assert pipe.log.hold_level("debug") == "debug"
+    pipe.log.configure(pipe.settings, {})
+    pipe.log.emit(make_ended(200))
+    assert pipe.log.hold_level(None) == "warning"
+    pipe.log.emit(make_ended(201))
+    assert [line["status"] for line in pipe.lines()] == [200]
 
 
 def test_secrets_are_taken_out_wherever_they_stand(make_pipe: Callable[..., Pipe]) -> None:

@@ -1,7 +1,8 @@
 import pytest
 
+from proxy.core.call import TraceContext
 from proxy.core.events import CallEnded
-from proxy.edge.observe.tally import LATENCY_S, OVERHEAD_S, Counts, Histogram, Tally
+from proxy.edge.observe.tally import LATENCY_S, OVERHEAD_S, Counts, Histogram, Tally, bounds_with
 from tests.support.ended import make_ended
 
 
@@ -104,3 +105,50 @@ def test_labels_without_end_become_other() -> None:
     counts.add("0")
     assert len(counts.values) == 65
     assert (counts.values["0"], counts.values["other"]) == (2, 36)
+
+
+def test_thresholds_of_objectives_stand_among_the_usual_bounds() -> None:
+    assert bounds_with([0.3, 0.5, 120.0]) == (*LATENCY_S[:7], 0.25, 0.3, *LATENCY_S[8:], 120.0)
+    assert bounds_with([]) == LATENCY_S
+
+
+def test_new_bounds_begin_whole_calls_and_first_bytes_anew() -> None:
+    tally = tally_of(make_ended(first_byte_s=0.1))
+    tally.fit(LATENCY_S)
+    assert sum(tally.durations().counts) == 1
+    tally.fit(bounds_with([0.3]))
+    assert tally.durations().counts == [0] * (len(LATENCY_S) + 2)
+    assert (sum(tally.phases_s["first_byte"].counts), sum(tally.phases_s["body"].counts)) == (0, 1)
+    tally.ended(make_ended(upstream_s=0.1))
+    assert tally.durations_s["GET"].bounds == bounds_with([0.3])
+
+
+def test_all_methods_add_up_to_one_histogram() -> None:
+    merged = tally_of(make_ended(), make_ended(method="POST"), make_ended(method="BREW")).durations()
+    assert (sum(merged.counts), merged.total) == (3, 1.5)
+
+
+def test_failures_of_provider_and_network_are_told_from_all_others() -> None:
+    failed = (make_ended(503), make_ended(502, source="network", reason="connect_failed"),
+              make_ended(200, error="connection_dropped"),
+              make_ended(504, source="sidecar", reason="deadline_exceeded"))  # fmt: skip
+    others = (make_ended(404), make_ended(429), make_ended(501), make_ended(200, error="caller_gone"),
+              make_ended(503, source="sidecar", reason="circuit_open"), make_ended(777))  # fmt: skip
+    assert tally_of(*failed, *others).failed() == 4
+
+
+def test_a_sampled_trace_stands_for_its_bucket_until_the_next_one() -> None:
+    tally = Tally()
+    for number, sampled in ((1, True), (2, True), (3, False)):
+        event = make_ended()
+        event.call.trace = TraceContext(str(number), "", "", sampled)
+        tally.ended(event)
+    histogram = tally.durations_s["GET"]
+    assert histogram.exemplars is not None
+    assert [(LATENCY_S[place], one.trace_id, one.value) for place, one in histogram.exemplars.items()] == [
+        (0.5, "2", 0.5)
+    ]
+
+
+def test_without_traces_nothing_is_kept_for_exemplars() -> None:
+    assert tally_of(make_ended()).durations_s["GET"].exemplars is None

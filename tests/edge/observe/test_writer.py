@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from proxy.edge.observe.writer import Writer
+from proxy.edge.observe.writer import Writer, to_descriptor
 
 
 def read_all(fd: int) -> bytes:
@@ -14,7 +14,7 @@ def read_all(fd: int) -> bytes:
 
 def test_everything_is_written_in_order() -> None:
     source, sink = os.pipe()
-    writer = Writer(sink)
+    writer = Writer(to_descriptor(sink))
     for number in range(100):
         writer.put(b"line %d\n" % number)
     assert writer.close(5)
@@ -26,7 +26,7 @@ def test_everything_is_written_in_order() -> None:
 
 def test_a_reader_that_does_not_read_costs_lines_and_no_waiting() -> None:
     source, sink = os.pipe()
-    writer = Writer(sink, limit_bytes=300_000)
+    writer = Writer(to_descriptor(sink), limit_bytes=300_000)
     for _ in range(10):
         writer.put(b"x" * 99_999 + b"\n")
     assert writer.dropped == 7
@@ -40,7 +40,7 @@ def test_a_reader_that_does_not_read_costs_lines_and_no_waiting() -> None:
 def test_a_closed_reader_costs_the_lines_and_not_the_thread() -> None:
     source, sink = os.pipe()
     os.close(source)
-    writer = Writer(sink)
+    writer = Writer(to_descriptor(sink))
     writer.put(b"one\ntwo\n")
     writer.put(b"three\n")
     assert writer.close(5)
@@ -51,7 +51,7 @@ def test_a_closed_reader_costs_the_lines_and_not_the_thread() -> None:
 def test_a_non_blocking_pipe_is_waited_for() -> None:
     source, sink = os.pipe()
     os.set_blocking(sink, False)
-    writer = Writer(sink)
+    writer = Writer(to_descriptor(sink))
     writer.put(b"x" * 999_999 + b"\n")
     size = 0
     while size < 1_000_000:
@@ -65,9 +65,23 @@ def test_a_non_blocking_pipe_is_waited_for() -> None:
 @pytest.mark.parametrize("data", [b"late\n", b"late\nlater\n"])
 def test_lines_after_the_end_are_counted(data: bytes) -> None:
     source, sink = os.pipe()
-    writer = Writer(sink)
+    writer = Writer(to_descriptor(sink))
     assert writer.close(5)
     writer.put(data)
     assert writer.dropped == data.count(b"\n")
     os.close(source)
     os.close(sink)
+
+
+def test_what_gathers_while_it_lingers_is_written_in_one_piece() -> None:
+    pieces: list[bytes] = []
+
+    def write(data: bytes) -> int:
+        pieces.append(data)
+        return 1
+
+    writer = Writer(write, linger_s=30.0)
+    for line in (b"one\n", b"two\n", b"three\n"):
+        writer.put(line)
+    assert writer.close(5)
+    assert (pieces, writer.dropped) == ([b"one\ntwo\nthree\n"], 1)

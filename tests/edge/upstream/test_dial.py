@@ -5,8 +5,8 @@ import time
 import aiohappyeyeballs
 import pytest
 
-from proxy.core.call import Record
 from proxy.core.errors import ConnectFailed, ConnectTimeout, DestinationRefused, ResolveFailed
+from proxy.core.record import Record
 from proxy.edge.upstream.dial import Dialler, Origin
 from proxy.edge.upstream.http1 import Connection
 from proxy.edge.upstream.tls import Tls

@@ -13,8 +13,11 @@ from proxy.core.errors import (
     ResponseTimeout,
 )
 from proxy.core.outcome import Outcome
+from proxy.core.profile import Profile, Rule
 from proxy.edge.upstream.dial import Origin
+from proxy.edge.upstream.engine import Engine
 from proxy.edge.upstream.pool import FRESH_S, PoolConfig
+from proxy.sansio.classify import Classifier
 from tests.support.caller import run_on_uvloop
 from tests.support.script import make_call
 from tests.support.sidecar import free_port
@@ -50,6 +53,26 @@ def test_every_reply_carries_its_verdict(status: int, outcome: Outcome) -> None:
     async def test() -> None:
         async with Wire(reply(status)) as wire:
             assert (await make_engine(wire)(make_call())).outcome is outcome
+
+    run_on_uvloop(test())
+
+
+def test_a_verdict_of_the_profile_is_noted_with_its_rule_and_one_of_the_plain_status_is_not() -> None:
+    profile = Profile(failed=(Rule(status=200, field="ok", equals="false"), Rule(status=404, header="x-down")))
+
+    async def notes(answer: bytes) -> list[str]:
+        async with Wire(answer) as wire:
+            call = make_call()
+            origin = Origin("http", "127.0.0.1", wire.port)
+            await Engine(origin, PoolConfig(), Classifier(profile), time.monotonic)(call)
+            return [f"{note.section}: {note.text}" for note in call.record.notes]
+
+    async def test() -> None:
+        by_body = reply(200, b'{"ok": false}', b"Content-Type: application/json")
+        assert await notes(by_body) == ["verdict: failed: 200 with ok = false"]
+        assert await notes(reply(404, b"", b"X-Down: 1")) == ["verdict: failed: 404 with header x-down"]
+        for status in (200, 404, 429, 503):
+            assert await notes(reply(status)) == []
 
     run_on_uvloop(test())
 

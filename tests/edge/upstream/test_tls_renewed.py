@@ -120,6 +120,18 @@ def test_the_end_of_the_certificate_in_use_is_told() -> None:
     assert "certificate_expires_ts" not in engine_at(Origin("https", "localhost", 1), tls=trusting()).snapshot()
 
 
+def test_what_is_wrong_with_the_files_is_told_until_it_is_right() -> None:
+    pems = signed("first", not_after=NOW)
+    engine = engine_at(Origin("https", "localhost", 1), tls=pems.tls())
+    assert engine.snapshot()["tls_problem"] == ""
+    _, another_key = identity("second", not_after=NOW)
+    pems.put(client_key=another_key)
+    assert "client_key" in str(engine.snapshot()["tls_problem"])
+    certificate, key = identity("third", not_after=NOW)
+    pems.put(client_certificate=certificate, client_key=key)
+    assert engine.snapshot()["tls_problem"] == ""
+
+
 def shake_hands(client: ssl.SSLContext, provider: ssl.SSLContext) -> ssl.SSLObject:
     """Return the client's end of a connection in memory."""
     up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
