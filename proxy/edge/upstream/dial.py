@@ -1,6 +1,7 @@
 """Dial a provider: resolve, check every address, connect to the very address that was checked, verify TLS."""
 
 import asyncio
+import errno
 import ipaddress
 import socket
 import ssl
@@ -12,6 +13,7 @@ import aiohappyeyeballs
 
 from proxy.core.call import Call
 from proxy.core.errors import (
+    BulkheadFull,
     ConnectFailed,
     ConnectTimeout,
     DeadlineExceeded,
@@ -26,6 +28,10 @@ from proxy.edge.upstream.tls import Tls, TlsConfig
 from proxy.sansio.addresses import is_public
 
 HAPPY_EYEBALLS_DELAY_S: Final = 0.25  # RFC 8305 section 5
+
+# This machine's own shortage must neither open the provider's breaker nor spend its error budget.
+_NO_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
+_SHORT: Final = "raise the limit of open files, or lower egress.max_connections and pool.max_connections"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,8 @@ class Dialler:
         """Connect `connection` in the time that the call has, so that it is ready for its first exchange.
 
         The phases go into the call's record.
-        Raises: ResolveFailed, DestinationRefused, ConnectFailed, TlsFailed, CredentialMissing where TLS needs a file
+        Raises: ResolveFailed, DestinationRefused, ConnectFailed, TlsFailed, BulkheadFull where no further
+        file can be opened here, CredentialMissing where TLS needs a file
         that was never there; ConnectTimeout, or DeadlineExceeded where the caller's deadline came first, which is no
         fault of the provider's.
         """
@@ -140,6 +147,8 @@ class Dialler:
                 addresses, happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY_S, interleave=1
             )
         except OSError as error:
+            if error.errno in _NO_FILES:
+                raise BulkheadFull(f"{error.strerror}; {_SHORT}", retry_after_s=1.0) from None
             origin = self._origin
             text = f"{origin.host}:{origin.port} could not be reached: {error.strerror or error}"
             raise ConnectFailed(text) from None

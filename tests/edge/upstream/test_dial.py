@@ -1,11 +1,14 @@
 import asyncio
+import errno
+import os
 import socket
 import time
 
 import aiohappyeyeballs
 import pytest
 
-from proxy.core.errors import ConnectFailed, ConnectTimeout, DestinationRefused, ResolveFailed
+from proxy.core.errors import BulkheadFull, ConnectFailed, ConnectTimeout, DestinationRefused, ResolveFailed
+from proxy.core.outcome import Outcome
 from proxy.core.record import Record
 from proxy.edge.upstream.dial import Dialler, Origin
 from proxy.edge.upstream.http1 import Connection
@@ -147,6 +150,20 @@ def test_a_refused_connection_is_told() -> None:
             await dial(Origin("http", "127.0.0.1", port))
 
     run_on_uvloop(test())
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_what_this_machine_has_run_out_of_is_not_blamed_on_the_provider(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    async def start_connection(_: Addresses, **__: object) -> socket.socket:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(aiohappyeyeballs, "start_connection", start_connection)
+    with pytest.raises(BulkheadFull) as caught:
+        run_on_uvloop(dial(Origin("http", "127.0.0.1", 9)))
+    assert caught.value.outcome is Outcome.IGNORED
+    assert f"{os.strerror(number)}; raise the limit of open files" in caught.value.detail
 
 
 def test_a_connection_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
