@@ -210,7 +210,7 @@ def test_the_end_waits_so_long_and_no_longer(made: list[Sent]) -> None:
         sent.until(lambda: wire.requests)
         began_at = time.monotonic()
         sent.collector.close(0.3)
-        assert 0.25 < time.monotonic() - began_at < 4.0  # and not for as long as the export may take
+        assert 0.25 < time.monotonic() - began_at < 2.0
 
 
 def test_the_end_sends_what_waits(made: list[Sent]) -> None:
